@@ -1,0 +1,1 @@
+"""gradlab: an auto-graded assignment kit for a deep-learning course."""

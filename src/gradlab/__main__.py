@@ -1,0 +1,4 @@
+__all__ = ["main"]
+
+
+def main() -> None: ...

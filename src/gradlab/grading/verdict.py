@@ -1,0 +1,108 @@
+"""Verdict: what grading one submission yields, as plain data that survives a trip through JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["CheckResult", "ExerciseResult", "Misconception", "Outcome", "Verdict"]
+
+
+class Outcome(StrEnum):
+    """How one check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed_out"
+    NOT_ATTEMPTED = "not_attempted"
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A named wrong solution: its name, two sentences that explain it, a hint that gives nothing away."""
+
+    name: str
+    explanation: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one check found: its outcome, the reason as the student reads it, and the evidence in numbers."""
+
+    name: str
+    title: str
+    weight: float
+    outcome: Outcome
+    message: str = ""
+    evidence: dict[str, Any] = field(default_factory=dict)
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """The checks of one exercise (id such as ``dropout/solver``), and the score that follows from them."""
+
+    id: str
+    points: float
+    checks: tuple[CheckResult, ...]
+    misconception: Misconception | None = None
+    stood_in: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The id of the grade cell: what follows the slash."""
+        return self.id.split("/", 1)[1]
+
+    @property
+    def score(self) -> float:
+        """Points earned: the share of the weights that passed, to two decimals."""
+        total = sum(check.weight for check in self.checks)
+        passed = sum(check.weight for check in self.checks if check.outcome is Outcome.PASSED)
+        return round(self.points * passed / total, 2) if total else 0.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Everything that grading one submission found out, with what it takes to reproduce it."""
+
+    assignment: str
+    student: str
+    notebook: str
+    seed: int
+    exercises: tuple[ExerciseResult, ...]
+    remarks: tuple[str, ...] = ()
+    sandbox: str = ""
+    cpu_s: float = 0.0
+    digest: str = ""
+
+    @property
+    def score(self) -> float:
+        """Points earned over all exercises that are graded by machine."""
+        return round(sum(exercise.score for exercise in self.exercises), 2)
+
+    @property
+    def max_score(self) -> float:
+        """Points that the machine-graded exercises are worth together."""
+        return sum(exercise.points for exercise in self.exercises)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as JSON-ready plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Verdict:
+        """The verdict that `to_dict` wrote."""
+        exercises = tuple(
+            ExerciseResult(
+                id=exercise["id"],
+                points=exercise["points"],
+                checks=tuple(CheckResult(**{**check, "outcome": Outcome(check["outcome"])}) for check in exercise["checks"]),
+                misconception=Misconception(**exercise["misconception"]) if exercise["misconception"] else None,
+                stood_in=tuple(exercise["stood_in"]),
+            )
+            for exercise in data["exercises"]
+        )
+        return cls(**{**data, "exercises": exercises, "remarks": tuple(data["remarks"])})
