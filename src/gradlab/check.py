@@ -1,0 +1,244 @@
+"""Public checks: what a student sees at once. ✓ or ✗ a property, what was expected, what came, and a hint.
+
+An assignment's `public_checks.py` holds one generator function an exercise. It takes the notebook's names
+and yields `Line`s:
+
+    def dropout_forward(nb):
+        yield close("mean of the output", nb.dropout_forward(x, param)[0].mean(), 10.0, tolerance=0.1)
+"""
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any
+
+import numpy as np
+
+from gradlab.errors import CourseError
+
+__all__ = ["Line", "Names", "attempt", "check", "close", "failed", "holds", "passed", "same_shape"]
+
+CHECKS_FILE = "public_checks.py"
+_SEED = 231
+
+
+@dataclass(frozen=True)
+class Line:
+    """One property of a solution, and whether it holds."""
+
+    title: str
+    ok: bool
+    expected: str = ""
+    got: str = ""
+    hint: str = ""
+    attempted: bool = True
+
+    def __str__(self) -> str:
+        """Return the line as it is printed: a second line holds the hint, if the property fails."""
+        facts = [f"expected {self.expected}" if self.expected else "", f"got {self.got}" if self.got else ""]
+        told = ", ".join(fact for fact in facts if fact)
+        text = f"{'✓' if self.ok else '✗'} {self.title}" + (f": {told}" if told else "")
+        return text if self.ok or not self.hint else f"{text}\n    hint: {self.hint}"
+
+
+def passed(title: str, *, expected: str = "", got: str = "") -> Line:
+    """Return a line for a property that holds."""
+    return Line(title, True, expected, got)
+
+
+def failed(title: str, *, expected: str = "", got: str = "", hint: str = "") -> Line:
+    """Return a line for a property that does not hold."""
+    return Line(title, False, expected, got, hint)
+
+
+def holds(title: str, condition: object, *, expected: str = "", got: str = "", hint: str = "") -> Line:
+    """Return a line for a property that holds if `condition` is true.
+
+    Examples
+    --------
+    >>> print(holds("no entry is zero", False, expected="0 zeros", got="3 zeros", hint="this is test mode"))
+    ✗ no entry is zero: expected 0 zeros, got 3 zeros
+        hint: this is test mode
+    """
+    return Line(title, bool(condition), expected, got, hint)
+
+
+def close(title: str, got: Any, expected: Any, *, tolerance: float, hint: str = "") -> Line:
+    """Return a line for a number or array that must come within `tolerance` of what is expected.
+
+    Parameters
+    ----------
+    title : str
+    got : number or array
+        What the student's code gave; anything else fails the line.
+    expected : number or array of the same shape
+    tolerance : float
+        The largest absolute difference allowed, entry by entry.
+    hint : str
+
+    Examples
+    --------
+    >>> print(close("mean of the output", 10.02, 10.0, tolerance=0.1))
+    ✓ mean of the output: expected 10 ± 0.1, got 10.02
+    """
+    want = np.asarray(expected, dtype=float)
+    try:
+        have = np.asarray(got, dtype=float)
+    except (TypeError, ValueError):
+        return failed(title, expected="numbers", got=f"a {type(got).__name__}", hint=hint)
+    if have.shape != want.shape:
+        return failed(title, expected=f"shape {want.shape}", got=f"shape {have.shape}", hint=hint)
+    off = np.abs(have - want)
+    if np.all(off <= tolerance):
+        worst = np.argmax(off)
+        return passed(title, expected=_span(want.flat[worst], tolerance), got=_number(have.flat[worst]))
+    worst = np.argmax(off)  # the first NaN, if there is one
+    where = f" at {tuple(map(int, np.unravel_index(worst, off.shape)))}" if off.ndim else ""
+    digits = 4 if _number(want.flat[worst]) != _number(have.flat[worst]) else 12
+    return failed(
+        title,
+        expected=_span(want.flat[worst], tolerance, digits) + where,
+        got=_number(have.flat[worst], digits),
+        hint=hint,
+    )
+
+
+def same_shape(title: str, got: Any, shape: tuple[int, ...], *, hint: str = "") -> Line:
+    """Return a line for an array that must have this shape.
+
+    Examples
+    --------
+    >>> print(same_shape("shape of dx", np.zeros((2, 3)), (2, 3)))
+    ✓ shape of dx: expected (2, 3), got (2, 3)
+    """
+    have = np.shape(got) if isinstance(got, np.ndarray) else f"a {type(got).__name__}"
+    return holds(title, have == shape, expected=str(shape), got=str(have), hint=hint)
+
+
+class Names:
+    """The notebook's names, as attributes: `nb.dropout_forward`."""
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        self._namespace = namespace
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._namespace[name]
+        except KeyError:
+            raise _Missing(name) from None
+
+
+class _Missing(Exception):
+    """The notebook has no such name."""
+
+
+def attempt(title: str, lines: Callable[[], Iterable[Line]] | Iterable[Line]) -> Iterator[Line]:
+    """Yield the lines; if the student's code raises, end with a line that says so.
+
+    Parameters
+    ----------
+    title : str
+        What is being tried, for that last line.
+    lines : iterable of Line, or a function that returns one
+    """
+    try:
+        yield from lines() if callable(lines) else lines
+    except NotImplementedError as error:
+        yield Line(f"{title}: not attempted yet", False, hint=str(error), attempted=False)
+    except _Missing as error:
+        yield Line(
+            f"{title}: not attempted yet, or its cell has not run",
+            False,
+            got=f"no {error} in this notebook",
+            attempted=False,
+        )
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a student's code raises is theirs to read, not a crash
+        yield failed(
+            f"{title}: your code stopped before this check was through",
+            got=f"{type(error).__name__}: {error}",
+            hint=_where(error.__traceback__),
+        )
+
+
+def check(exercise: str) -> None:
+    """Print how the notebook's solution of an exercise fares in its public checks.
+
+    Reads `public_checks.py` beside the notebook. Never raises for what a solution does, and leaves
+    `np.random` as it found it.
+
+    Parameters
+    ----------
+    exercise : str
+        As in the exercise's grade cell: `check("dropout_forward")`.
+
+    Raises
+    ------
+    CourseError
+        There is no `public_checks.py` in the working directory, or no such exercise in it.
+    """
+    lines = _public_check(exercise)
+    caller = sys._getframe(1).f_globals
+    state = np.random.get_state()
+    np.random.seed(_SEED)
+    try:
+        results = []
+        for line in attempt(exercise, lambda: lines(Names(caller))):
+            print(line)
+            results.append(line)
+        print(_summary(exercise, results))
+    finally:
+        np.random.set_state(state)
+
+
+def _public_check(exercise: str) -> Callable[[Names], Iterable[Line]]:
+    path = Path.cwd() / CHECKS_FILE
+    if not path.is_file():
+        raise CourseError(
+            f"check({exercise!r}): expected {CHECKS_FILE} beside the notebook, found none. "
+            "Nothing was checked. Put the notebook back into its folder, or copy the file there."
+        )
+    found = getattr(_load(path), exercise, None)
+    if not callable(found):
+        raise CourseError(
+            f"check({exercise!r}): expected a function of this name in {CHECKS_FILE}, found none. "
+            "Nothing was checked. Restore the check cell's text, or download the assignment again."
+        )
+    return found  # type: ignore[no-any-return]  # a module's attribute has no type
+
+
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("public_checks", path)
+    if spec is None or spec.loader is None:
+        raise CourseError(f"{path.name}: expected a Python file. Nothing was checked. Download it again.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _summary(exercise: str, lines: list[Line]) -> str:
+    done = sum(line.ok for line in lines)
+    if lines and done == len(lines):
+        return f"{exercise}: all {done} checks passed."
+    if not any(line.attempted for line in lines):
+        return f"{exercise}: not attempted yet."
+    return f"{exercise}: {done} of {len(lines)} checks passed. Mend the first ✗, run its cell, then this one."
+
+
+def _where(tb: TracebackType | None) -> str:
+    """Return the last line of the notebook's own code that was running: a cell is no file on disk."""
+    frames = [frame for frame in traceback.extract_tb(tb) if not Path(frame.filename).exists()]
+    if not frames:
+        return "call it by hand, in a cell of your own, and look at what it returns"
+    return f"it happened in {frames[-1].name}, line {frames[-1].lineno} of its cell: {frames[-1].line}"
+
+
+def _span(value: float, tolerance: float, digits: int = 4) -> str:
+    return _number(value, digits) + (f" ± {tolerance:g}" if tolerance else "")
+
+
+def _number(value: float, digits: int = 4) -> str:
+    return f"{value:.{digits}g}"

@@ -1,0 +1,170 @@
+"""The pictures of the course. Each draws one figure, which makes one claim: its title.
+
+Matplotlib is imported when the first picture is drawn, so that `import gradlab` stays light.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "plot_distributions",
+    "plot_histories",
+    "plot_images",
+    "plot_losses",
+    "plot_masks",
+    "plot_paths",
+]
+
+Array = NDArray[Any]
+
+
+class _Trained(Protocol):
+    """What a picture of a training run needs: `Solver` has it."""
+
+    loss_history: Sequence[float]
+    train_acc_history: Sequence[float]
+    val_acc_history: Sequence[float]
+
+
+def plot_histories(runs: Mapping[str, _Trained], part: str = "train", *, title: str) -> None:
+    """Draw accuracy by epoch, one dot an epoch, one line a run.
+
+    Parameters
+    ----------
+    runs : dict of label to a trained solver
+        Its `train_acc_history` or `val_acc_history` is drawn; entry 0 is the accuracy before training.
+    part : "train" or "val"
+    title : str
+        The claim.
+    """
+    ax = _axes(title, "epoch", f"{'training' if part == 'train' else 'validation'} accuracy (fraction)")
+    for label, run in runs.items():
+        ax.plot(getattr(run, f"{part}_acc_history"), "o-", label=label, markersize=4, linewidth=1)
+    ax.set_ylim(0, 1.05 if part == "train" else None)
+    ax.legend()
+
+
+def plot_losses(runs: Mapping[str, _Trained], *, title: str) -> None:
+    """Draw the minibatch loss by iteration, on a logarithmic scale, one line a run.
+
+    Parameters
+    ----------
+    runs : dict of label to a trained solver
+        Its `loss_history` is drawn.
+    title : str
+        The claim.
+    """
+    ax = _axes(title, "iteration", "minibatch loss (nats)")
+    for label, run in runs.items():
+        ax.plot(run.loss_history, label=label, linewidth=1)
+    ax.set_yscale("log")
+    ax.legend()
+
+
+def plot_images(images: ArrayLike, labels: Sequence[str] = (), *, title: str, columns: int = 8) -> None:
+    """Draw a grid of pictures, each stretched over its own range of values.
+
+    Parameters
+    ----------
+    images : array of shape (N, 3, H, W) or (N, H, W)
+        In any units: a picture from which the mean was subtracted is fine.
+    labels : N strings, or none
+    title : str
+        The claim.
+    columns : int
+    """
+    pictures = np.asarray(images, dtype=float)
+    if pictures.ndim == 4:
+        pictures = pictures.transpose(0, 2, 3, 1)
+    rows = -(-len(pictures) // columns)
+    figure, grid = _pyplot().subplots(
+        rows, columns, figsize=(columns, 1.15 * rows + 0.4), squeeze=False, layout="constrained"
+    )
+    for ax in grid.flat:
+        ax.axis("off")
+    for i, (ax, picture) in enumerate(zip(grid.flat, pictures, strict=False)):
+        low, high = picture.min(), picture.max()
+        ax.imshow((picture - low) / max(high - low, 1e-12), cmap="gray")
+        if i < len(labels):
+            ax.set_title(labels[i], fontsize=8)
+    figure.suptitle(title)
+
+
+def plot_masks(masks: Mapping[str, ArrayLike], *, title: str) -> None:
+    """Draw masks side by side: dark where an entry is kept, white where it is dropped.
+
+    Parameters
+    ----------
+    masks : dict of label to an array of shape (N, D)
+        Any entry but 0 counts as kept.
+    title : str
+        The claim.
+    """
+    figure, grid = _pyplot().subplots(
+        1, len(masks), figsize=(2.6 * len(masks), 3.2), squeeze=False, layout="constrained"
+    )
+    for ax, (label, mask) in zip(grid.flat, masks.items(), strict=True):
+        ax.imshow(np.asarray(mask) != 0, cmap="Blues", vmin=0, vmax=1)
+        ax.set(title=label, xlabel="unit", ylabel="example", xticks=[], yticks=[])
+    figure.suptitle(title)
+
+
+def plot_distributions(groups: Mapping[str, ArrayLike], *, title: str, xlabel: str) -> None:
+    """Draw each group of numbers as a row of dots, with a bar at its mean.
+
+    Parameters
+    ----------
+    groups : dict of label to an array of numbers
+    title : str
+        The claim.
+    xlabel : str
+        What the numbers are, with their unit.
+    """
+    ax = _axes(title, xlabel, "")
+    for row, values in enumerate(groups.values()):
+        numbers = np.ravel(np.asarray(values, dtype=float))
+        ax.plot(numbers, np.full(numbers.size, row), "o", alpha=0.25, markersize=5)
+        ax.plot([numbers.mean()] * 2, [row - 0.3, row + 0.3], color="black")
+    ax.set_yticks(range(len(groups)), list(groups))
+    ax.set_ylim(len(groups) - 0.5, -0.5)
+
+
+def plot_paths(
+    paths: Mapping[str, ArrayLike], f: Callable[[Array, Array], Array], *, title: str, reach: float = 1.2
+) -> None:
+    """Draw paths through the plane over the contours of a function, a dot a step.
+
+    Parameters
+    ----------
+    paths : dict of label to an array of shape (steps, 2)
+    f : function of two arrays of one shape, returning an array of that shape
+        The height at (x, y).
+    title : str
+        The claim.
+    reach : float
+        The plane is drawn from −reach to reach, both ways.
+    """
+    ax = _axes(title, "first weight", "second weight")
+    x, y = np.meshgrid(np.linspace(-reach, reach, 100), np.linspace(-reach, reach, 100))
+    ax.contour(x, y, np.sqrt(f(x, y)), levels=12, colors="lightgray", linewidths=0.8)
+    for label, path in paths.items():
+        steps = np.asarray(path, dtype=float)
+        ax.plot(steps[:, 0], steps[:, 1], "o-", label=label, markersize=3, linewidth=1)
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
+    ax.legend()
+
+
+def _axes(title: str, xlabel: str, ylabel: str) -> Any:
+    _, ax = _pyplot().subplots(figsize=(6, 3.4), layout="constrained")
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _pyplot() -> Any:
+    import matplotlib.pyplot as plt  # lazily: it costs half a second, and grading draws nothing
+
+    return plt
