@@ -1,0 +1,131 @@
+"""Evidence: what a check saw, in numbers that survive JSON and can be compared with another run's."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["about", "collect", "describe", "is_numeric", "observe", "same_evidence"]
+
+_evidence: ContextVar[dict[str, Any] | None] = ContextVar("evidence", default=None)
+_WHOLE = 32  # arrays up to this many entries are evidence as they stand; larger ones are sketched
+_MANY_SD = 6.0  # two honest estimates differ by more than this once in 5e8 comparisons
+_MAX_DEPTH = 8  # nested lists deeper than this are not arrays of numbers
+
+
+@contextlib.contextmanager
+def collect() -> Iterator[dict[str, Any]]:
+    """The evidence that is observed inside the block, as a JSON-ready dictionary."""
+    evidence: dict[str, Any] = {}
+    token = _evidence.set(evidence)
+    try:
+        yield evidence
+    finally:
+        _evidence.reset(token)
+
+
+def observe(**evidence: object) -> None:
+    """Keep numbers, small arrays and words as evidence of the check that runs."""
+    held = _evidence.get()
+    if held is not None:
+        held.update((name, _plain(value)) for name, value in evidence.items())
+
+
+def about(value: float, sd: float) -> dict[str, float]:
+    """An estimate with its standard deviation, to be compared as such."""
+    return {"about": float(value), "sd": float(sd)}
+
+
+def _plain(value: object) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value[:200]
+    if isinstance(value, dict) and value.keys() == {"about", "sd"}:
+        return {name: _plain(part) for name, part in value.items()}
+    if not is_numeric(value):
+        return describe(value)
+    try:
+        flat = np.array(value, dtype=np.float64)
+    except (ValueError, OverflowError):
+        return describe(value)
+    if flat.ndim == 0:
+        return _json_float(float(flat))
+    return [_json_float(entry) for entry in flat.ravel()] if flat.size <= _WHOLE else _sketch(flat)
+
+
+def _json_float(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+def _sketch(values: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """A large array in five numbers: equal arrays have equal sketches, and others hardly ever."""
+    flat = np.nan_to_num(values.ravel())
+    waves = (np.cos(step * np.arange(flat.size)) for step in (0.0, 1.0, math.e))
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = [float(flat @ wave) for wave in waves] + [float(np.linalg.norm(flat))]
+    return {"shape": list(values.shape), "sketch": [_json_float(entry) for entry in sums]}
+
+
+def same_evidence(a: object, b: object, rtol: float = 1e-6) -> bool:
+    """Whether two checks saw the same: numbers at 1e-6, estimates within six sd, equal words."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        if a.keys() != b.keys():
+            return False
+        if a.keys() == {"about", "sd"}:
+            return _same_estimate(a, b)
+        if a.keys() == {"shape", "sketch"}:
+            return bool(a["shape"] == b["shape"]) and _same_numbers(a["sketch"], b["sketch"], rtol)
+        return all(same_evidence(a[name], b[name], rtol) for name in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return _same_numbers(a, b, rtol)
+    if isinstance(a, str | bool | None) or isinstance(b, str | bool | None):
+        return type(a) is type(b) and a == b
+    return _same_numbers([a], [b], rtol)
+
+
+def _same_estimate(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    try:
+        sd = math.hypot(float(a["sd"]), float(b["sd"]))
+        return abs(float(a["about"]) - float(b["about"])) <= _MANY_SD * sd + 1e-12
+    except (TypeError, ValueError):
+        return False
+
+
+def _same_numbers(a: list[Any], b: list[Any], rtol: float) -> bool:
+    if len(a) != len(b):
+        return False
+    try:
+        x, y = np.array(a, dtype=np.float64), np.array(b, dtype=np.float64)
+    except (TypeError, ValueError):
+        return a == b
+    # the size of the whole list sets the scale: rounding leaves noise where the exact answer is zero
+    scale = max(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)), 1e-6)
+    return bool(np.allclose(x, y, rtol=rtol, atol=rtol * 1e-3 * scale, equal_nan=True))
+
+
+def is_numeric(value: object, depth: int = 0) -> bool:
+    """Whether a reply is a number, a numeric array, or lists of such."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype.kind in "biuf"
+    if isinstance(value, list | tuple):
+        return depth < _MAX_DEPTH and all(is_numeric(entry, depth + 1) for entry in value)
+    return isinstance(value, bool | int | float)
+
+
+def describe(value: object) -> str:
+    """What came, in words; never by the value's own ``repr``, which a student may have written."""
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if isinstance(value, int | float | complex | str | bytes | list | tuple | dict | set | np.generic):
+        size = f" of {len(value)}" if isinstance(value, list | tuple | dict | set) else ""
+        return f"a value of type {type(value).__name__}{size}"
+    return "an object that is neither a number nor an array"

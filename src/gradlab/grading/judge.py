@@ -1,0 +1,239 @@
+"""What hidden graders call: turn an untrusted reply into numbers, compare it, and keep the evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from gradlab.grading.evidence import about, collect, describe, is_numeric, observe, same_evidence
+
+__all__ = [
+    "CheckFailed",
+    "about",
+    "array",
+    "binomial_tail",
+    "central_differences",
+    "collect",
+    "entries",
+    "expect",
+    "expect_close",
+    "expect_share",
+    "number",
+    "observe",
+    "read_mask",
+    "read_ratio",
+    "rel_error",
+    "same_evidence",
+    "unpack",
+]
+
+Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+
+class CheckFailed(AssertionError):
+    """The submission's answer is not what was asked; the message is written for the student."""
+
+
+def expect(condition: object, message: str) -> None:
+    """Fail the check with this message unless the condition holds."""
+    if not condition:
+        _fail(message)
+
+
+def _fail(message: str) -> NoReturn:
+    raise CheckFailed(message)
+
+
+# --- Replies are data to judge ---------------------------------------------------------------------------
+
+
+def array(value: object, shape: tuple[int, ...] | None = None, what: str = "the answer", *,
+          finite: bool = True, dtype: npt.DTypeLike | None = np.float64) -> Array:  # fmt: skip
+    """The reply as a plain array of real numbers, or a failed check that says what came.
+
+    Numbers and regular nested lists of numbers count as arrays: a history may be either. ``dtype=None`` keeps
+    the dtype that came; otherwise booleans, integers and narrow floats are widened, so that nothing overflows.
+    """
+    asked = f"an array of shape {shape}" if shape is not None else "an array of numbers"
+    if not is_numeric(value):
+        _fail(f"{what}: expected {asked}, got {describe(value)}.")
+    try:
+        plain = np.array(value, dtype=dtype, order="C")
+    except (ValueError, TypeError, OverflowError):
+        _fail(f"{what}: expected {asked}, got a list whose rows do not have one length.")
+    if plain.dtype.kind not in "biuf":
+        _fail(f"{what}: expected real numbers, got {describe(value)}.")
+    if shape is not None and plain.shape != shape:
+        _fail(f"{what}: expected shape {shape}, got shape {plain.shape}.")
+    if finite and not np.isfinite(plain).all():
+        _fail(f"{what}: {_not_finite(plain)}")
+    return plain
+
+
+def _not_finite(plain: Array) -> str:
+    bad = np.argwhere(~np.isfinite(plain))
+    where = tuple(int(i) for i in bad[0])
+    return f"expected finite numbers, got {plain[where]} at {_index(where)} ({len(bad)} of {plain.size})."
+
+
+def number(value: object, what: str = "the answer", *, finite: bool = True) -> float:
+    """The reply as a float, or a failed check that says what came; arrays of one entry count as numbers."""
+    single = isinstance(value, np.ndarray | np.generic) and value.size == 1 and value.dtype.kind in "iuf"
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (single or plain):
+        _fail(f"{what}: expected a number, got {describe(value)}.")
+    try:
+        result = float(np.asarray(value, dtype=np.float64).reshape(()))
+    except OverflowError:
+        result = math.inf
+    expect(math.isfinite(result) or not finite, f"{what}: expected a finite number, got {result}.")
+    return result
+
+
+def unpack(value: object, names: Sequence[str], what: str) -> tuple[Any, ...]:
+    """The parts of a reply that should be a tuple, such as ``(out, cache)``."""
+    asked = f"({', '.join(names)})"
+    if not isinstance(value, tuple | list):
+        _fail(f"{what}: expected {asked}, got {describe(value)}.")
+    expect(len(value) == len(names), f"{what}: expected {asked}, got {len(value)} values.")
+    return tuple(value)
+
+
+def entries(value: object, what: str, names: Iterable[str] = ()) -> dict[Any, Any]:
+    """A reply that should be a dictionary, with (at least) these names in it."""
+    if not isinstance(value, dict):
+        _fail(f"{what}: expected a dictionary, got {describe(value)}.")
+    missing = [name for name in names if name not in value]
+    expect(not missing, f"{what}: {', '.join(missing)} missing; it holds {_listing(value)}.")
+    return value
+
+
+def _listing(names: Iterable[object]) -> str:
+    shown = [repr(name)[:30] for name in list(names)[:12]]
+    return ", ".join(shown) or "nothing"
+
+
+# --- Comparing ------------------------------------------------------------------------------------------
+
+
+def rel_error(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """The largest relative error, ``max |x − y| / max(1e-8, |x| + |y|)``, as the course prints it."""
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return float(np.max(np.abs(a - b) / np.maximum(1e-8, np.abs(a) + np.abs(b)), initial=0.0))
+
+
+def expect_close(got: object, expected: npt.ArrayLike, what: str = "the answer", *, rtol: float = 1e-6,
+                 atol: float = 1e-9, hint: str = "", evidence: bool = True) -> Array:  # fmt: skip
+    """Fail unless `got` equals `expected` within the tolerance; returns `got` as an array.
+
+    What came is kept as evidence under the name `what`; switch that off where the answer depends on a mask
+    that only this run drew.
+    """
+    want = np.asarray(expected, dtype=np.float64)
+    if evidence:
+        observe(**{what: got})
+    have = array(np.reshape(number(got, what), ()) if want.ndim == 0 else got, want.shape, what)
+    wrong = np.abs(have - want) > atol + rtol * np.abs(want)
+    if wrong.any():
+        _fail(f"{what}: {_difference(have, want, wrong)}{' ' + hint if hint else ''}")
+    return have
+
+
+def _difference(have: Array, want: Floats, wrong: Mask) -> str:
+    if want.ndim == 0:
+        error = rel_error(have, want)
+        return f"expected {float(want):.8g}, got {float(have):.8g} (relative error {error:.2e})."
+    where = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return (
+        f"shape {have.shape}, {int(wrong.sum())} of {wrong.size} entries differ, "
+        f"largest relative error {rel_error(have, want):.2e}; the first is at {_index(where)}: "
+        f"expected {want[where]:.8g}, got {have[where]:.8g}."
+    )
+
+
+def _index(where: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, where))}]"
+
+
+def central_differences(f: Callable[[Floats], float], x: npt.ArrayLike, h: float = 1e-5,
+                        at: Iterable[tuple[int, ...]] | None = None) -> Floats:  # fmt: skip
+    """The numerical gradient of `f` at `x`, ``(f(x + h) − f(x − h)) / 2h``; NaN for entries not asked for."""
+    point = np.array(x, dtype=np.float64)
+    slope = np.full_like(point, np.nan)
+    for where in np.ndindex(*point.shape) if at is None else at:
+        kept = point[where]
+        point[where] = kept + h
+        above = f(point.copy())
+        point[where] = kept - h
+        slope[where] = (above - f(point.copy())) / (2 * h)
+        point[where] = kept
+    return slope
+
+
+# --- Random numbers -------------------------------------------------------------------------------------
+
+
+def binomial_tail(k: int, n: int, p: float) -> float:
+    """The exact two-sided tail probability of `k` successes in `n` trials: twice the smaller tail, at most 1.
+
+    A check that fails where this is at most α fails a correct solution with a probability of at most α.
+
+    >>> binomial_tail(0, 4, 0.5)
+    0.125
+    """
+    if not 0 <= k <= n:
+        return 0.0
+    if p <= 0.0 or p >= 1.0:
+        return 1.0 if k == (n if p >= 1.0 else 0) else 0.0
+    if k < n * p:  # count failures instead, so that the walk below always leads away from the mean
+        k, p = n - k, 1.0 - p
+    log_first = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    log_first += k * math.log(p) + (n - k) * math.log1p(-p)
+    j = np.arange(k, n, dtype=np.float64)
+    steps = np.cumsum(np.log((n - j) / (j + 1.0)) + (math.log(p) - math.log1p(-p)))
+    first = math.exp(log_first)
+    upper = first * (1.0 + float(np.sum(np.exp(steps))))
+    return min(1.0, 2.0 * min(upper, 1.0 - upper + first))
+
+
+def expect_share(kept: npt.ArrayLike, p: float, what: str, *, alpha: float = 1e-10, hint: str = "") -> None:
+    """Fail if independent draws of probability `p` would give such a share with at most `alpha`."""
+    flags = np.asarray(kept, dtype=bool)
+    k, n = int(flags.sum()), flags.size
+    observe(**{what: about(k / n, math.sqrt(p * (1 - p) / n))})
+    if binomial_tail(k, n, p) <= alpha:
+        _fail(f"{what}: expected about {p:.4g}, got {k / n:.4g} ({k} of {n}).{' ' + hint if hint else ''}")
+
+
+def read_ratio(out: object, x: npt.ArrayLike, what: str = "out") -> Floats:
+    """``out / x`` entry by entry; NaN where `x` is zero, for nothing can be read there."""
+    given = np.asarray(x, dtype=np.float64)
+    have = array(out, given.shape, what)
+    expect(not have[given == 0].any(), f"{what}: where the input is 0 the output should be 0, and it is not.")
+    ratio = np.full(given.shape, np.nan)
+    np.divide(have, given, out=ratio, where=given != 0)
+    return ratio
+
+
+def read_mask(out: object, x: npt.ArrayLike, p: float, what: str = "out", rtol: float = 1e-6) -> Mask:
+    """Which entries were kept, read from the output; fails unless each is 0 or the input's divided by `p`.
+
+    Entries where `x` is zero cannot be read and count as dropped.
+    """
+    ratio = read_ratio(out, x, what)
+    kept: Mask = np.nan_to_num(ratio) != 0
+    scale = float(np.median(ratio[kept])) if kept.any() else 0.0
+    observe(scale=scale)
+    wrong = kept & ~(np.abs(ratio * p - 1.0) <= rtol)
+    if wrong.any():
+        _fail(
+            f"{what}: with p = {p:g} each entry should be 0 or the input's times {1 / p:.6g}; "
+            f"{int(wrong.sum())} of {wrong.size} are not; the median scale of the kept ones is {scale:.6g}."
+        )
+    return kept
