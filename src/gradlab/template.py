@@ -1,0 +1,137 @@
+"""The assignment's code cells as students get them, and how to recognise them in a submission."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from gradlab.course import Assignment, Cell
+from gradlab.magics import MAX_SOURCE_CHARS
+
+__all__ = ["Template", "bound", "exercise_of", "functions", "normal", "statements", "stub", "variables"]
+
+_DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_BLANK = re.compile(r"^([ \t]*)### BEGIN SOLUTION[ \t]*(.*)\n(?:.*\n)*?[ \t]*### END SOLUTION.*$", re.MULTILINE)
+_DEFINITION = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)", re.MULTILINE)
+
+
+def stub(source: str, exercise: str) -> str:
+    """The source of a solution cell as students get it: each blank raises NotImplementedError with its hint.
+
+    >>> print(stub("def f(x):\\n    ### BEGIN SOLUTION double x\\n    ...\\n    ### END SOLUTION", "a/f"))
+    def f(x):
+        raise NotImplementedError("a/f: double x")
+    """
+
+    def raising(blank: re.Match[str]) -> str:
+        message = f"{exercise}: {blank[2].strip()}"
+        quoted = repr(message) if '"' in message or "\\" in message else f'"{message}"'
+        return f"{blank[1]}raise NotImplementedError({quoted})"
+
+    return _BLANK.sub(raising, source)
+
+
+def normal(source: str) -> str:
+    """`source` without blank lines and trailing spaces: what stays the same when an editor saves a cell."""
+    return "\n".join(line.rstrip() for line in source.split("\n") if line.strip())
+
+
+def exercise_of(id: str) -> str:
+    """The name of the exercise that a solution cell belongs to."""
+    return id.removesuffix("_solution")
+
+
+@dataclass(frozen=True)
+class Template:
+    """The assignment's code cells as released, and how to recognise them."""
+
+    assignment: Assignment
+
+    @cached_property
+    def cells(self) -> dict[str, Cell]:
+        """The code cells that have an id, by id, in order."""
+        return {
+            cell.id: replace(cell, source=stub(cell.source, f"{self.assignment.name}/{exercise_of(cell.id)}"))
+            for cell in self.assignment.cells
+            if cell.id and cell.cell_type == "code"
+        }
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """The place of each cell among them."""
+        return {id: place for place, id in enumerate(self.cells)}
+
+    @cached_property
+    def by_source(self) -> dict[str, str]:
+        """The ids by normalised source; a source that stands twice names none."""
+        ids = defaultdict(list)
+        for id, cell in self.cells.items():
+            ids[normal(cell.source)].append(id)
+        return {source: found[0] for source, found in ids.items() if len(found) == 1}
+
+    @cached_property
+    def defines(self) -> dict[str, set[str]]:
+        """By solution cell: its functions and classes, or where it has none, its variables."""
+        return {
+            cell.id: functions(cell.source) or variables(cell.source)
+            for cell in self.assignment.cells
+            if cell.id and cell.is_solution and cell.cell_type == "code"
+        }
+
+    def recognise(self, cell: Cell) -> str:
+        """The id of the assignment's cell that a submission's cell is: by id, source or definitions."""
+        if cell.id in self.cells:
+            return cell.id
+        return self.by_source.get(normal(cell.source)) or self.solved_in(cell.source)
+
+    def solved_in(self, source: str) -> str:
+        """The solution cell, a function of which `source` defines, or all of its variables; else nothing."""
+        named, assigned = functions(source), variables(source)
+        for id, names in self.defines.items():
+            if names & named or (names and names <= named | assigned):
+                return id
+        return ""
+
+    def is_released(self, id: str, source: str) -> bool:
+        """Whether `source` is that of the cell `id` as released."""
+        return normal(source) == normal(self.cells[id].source)
+
+    def is_run(self, id: str) -> bool:
+        """Whether the assignment's own text of the cell is needed for grading."""
+        cell = self.cells[id]
+        return cell.is_given and not cell.is_demo
+
+
+def functions(source: str) -> set[str]:
+    """The names of top-level functions and classes; also of a cell that does not parse."""
+    return set(_DEFINITION.findall(source))
+
+
+def variables(source: str) -> set[str]:
+    """The names that top-level statements bind, other than by ``def`` and ``class``."""
+    plain = [node for node in statements(source) if not isinstance(node, _DEFINITIONS)]
+    nodes = [node for statement in plain for node in ast.walk(statement)]
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def statements(source: str) -> list[ast.stmt]:
+    """The top-level statements; none where `source` does not parse."""
+    if len(source) > MAX_SOURCE_CHARS:
+        return []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source).body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return []
+
+
+def bound(node: ast.stmt) -> set[str]:
+    """The names that an import or a definition binds; none for any other statement."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name for alias in node.names}
+    return {node.name} if isinstance(node, _DEFINITIONS) else set()
