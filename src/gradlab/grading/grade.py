@@ -1,0 +1,139 @@
+"""Grading one submission: a pure function, notebook in, verdict out."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gradlab.cells import plan, read_submission
+from gradlab.course import Assignment
+from gradlab.errors import GraderError
+from gradlab.grading.diagnosis import diagnose
+from gradlab.grading.plugin import RUN
+from gradlab.grading.run import CHECK_S, Run
+from gradlab.grading.verdict import ExerciseResult, Misconception, Verdict
+from gradlab.sandbox.session import Session
+
+__all__ = ["GradeOptions", "grade", "run_checks"]
+
+
+@dataclass(frozen=True)
+class GradeOptions:
+    """How to grade: the seed (None: a fresh one), the time limit of a check, whether a sandbox is a must."""
+
+    seed: int | None = None
+    timeout_s: float | None = None
+    unsafe_no_sandbox: bool = False
+
+
+@dataclass
+class _Carrier:
+    """How a run gets into pytest: as a plug-in by the name of `RUN`."""
+
+    run: Run
+
+
+def grade(
+    assignment: Assignment, notebook: Path | None, student: str, *, options: GradeOptions | None = None
+) -> Verdict:
+    """The verdict on a student's notebook (None: there is none).
+
+    Raises
+    ------
+    GraderError
+        Where a hidden grader broke: the kit's fault, so there is no verdict.
+    SandboxError
+        Where no sandbox can be built here.
+    """
+    options = options or GradeOptions()
+    received = read_submission(notebook) if notebook else None
+    planned = plan(assignment, (received.cells if received else None) or ())
+    session = Session(planned.code, notebook.parent if notebook else None, unsafe=options.unsafe_no_sandbox)
+    seed = secrets.randbits(53) if options.seed is None else options.seed
+    run = Run(assignment, session, seed, check_s=options.timeout_s or CHECK_S)
+    try:
+        run_checks(run, student)
+        causes = diagnose(run, run_checks)
+    finally:
+        session.stop()
+    return Verdict(
+        assignment=assignment.name,
+        student=student,
+        notebook=notebook.name if notebook else "",
+        seed=seed,
+        exercises=tuple(_exercises(run, causes)),
+        remarks=(*(received.remarks if received else ()), *planned.remarks, *session.remarks),
+        sandbox=session.in_force,
+        cpu_s=round(session.cpu_s, 3),
+    )
+
+
+def _exercises(run: Run, causes: dict[str, Misconception]) -> Iterable[ExerciseResult]:
+    for exercise in run.assignment.exercises:
+        yield ExerciseResult(
+            id=exercise.id,
+            points=exercise.points,
+            checks=tuple(run.results.get(exercise.name, ())),
+            misconception=causes.get(exercise.name),
+            stood_in=run.stood_in.get(exercise.name, ()),
+        )
+
+
+def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None) -> None:
+    """Fill `run` with the results of the hidden graders, or of `checks` (``test_solver.py::test_x``) alone.
+
+    Raises
+    ------
+    GraderError
+        Where a grader broke, or none ran.
+    """
+    folder = run.assignment.graders
+    targets = [f"{folder}/{check}" for check in checks] if checks is not None else [str(folder)]
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = pytest.main(
+            [
+                *targets,
+                *(
+                    "-p",
+                    "gradlab.grading.plugin",
+                    "-p",
+                    "no:cacheprovider",
+                    "-p",
+                    "no:faulthandler",
+                    "-p",
+                    "no:unraisableexception",
+                ),
+                *("-q", "--no-header", "--no-summary", "--tb=short", "--capture=no", "--import-mode=importlib"),
+                *("--rootdir", str(run.assignment.course.root), "-c", os.devnull, "-W", "ignore"),
+            ],
+            plugins=[_Named(_Carrier(run))],
+        )
+    if (
+        run.kit_errors
+        or not run.results
+        or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+    ):
+        what = run.kit_errors[0] if run.kit_errors else said.getvalue()[-2000:]
+        raise GraderError(
+            f"{run.assignment.name} submission={student}: expected the hidden graders to come to a result, got {what}. "
+            f"No score was written. See it: pytest {folder} --submission PATH --grading-seed {run.seed} --pdb"
+        )
+
+
+class _Named:
+    """Registers a carrier under the name by which the plug-in looks for it."""
+
+    def __init__(self, carrier: _Carrier) -> None:
+        self.carrier = carrier
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.pluginmanager.register(self.carrier, RUN)

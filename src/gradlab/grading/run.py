@@ -1,0 +1,97 @@
+"""A run of hidden graders on one submission: what the pytest plugin fills, and what a verdict is made of."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradlab.course import Assignment
+from gradlab.grading.submission import Submission
+from gradlab.grading.verdict import CheckResult, Outcome
+from gradlab.reference import reference_namespace
+from gradlab.sandbox.session import HostDiedError, HostTimedOutError, Session, SubmissionError
+
+__all__ = ["CHECK_S", "Failure", "Run"]
+
+CHECK_S = 30.0
+"""How long one check may take."""
+AFTER_TIME_OUT_S = 3.0
+"""How long a further check of an exercise may take that has timed out before."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a check ended that did not pass, and the reason as the student reads it."""
+
+    outcome: Outcome
+    message: str
+
+    @classmethod
+    def of(cls, error: BaseException, limit_s: float) -> Failure | None:
+        """The failure that an exception stands for; None where the exception is the kit's own."""
+        if isinstance(error, SubmissionError):
+            if error.stub:
+                return cls(Outcome.NOT_ATTEMPTED, f"Not attempted: {error.message}")
+            return cls(Outcome.FAILED, f"Your code raised {error}")
+        if isinstance(error, HostDiedError):
+            return cls(Outcome.CRASHED, f"The process that ran your code ended: {error}.")
+        if isinstance(error, HostTimedOutError):
+            return cls(Outcome.TIMED_OUT, f"Expected an answer within {limit_s:g} s, none came.")
+        if isinstance(error, AssertionError):
+            return cls(Outcome.FAILED, str(error) or "The answer is not what was asked.")
+        return None
+
+
+@dataclass
+class Run:
+    """One submission under the hidden graders of its assignment."""
+
+    assignment: Assignment
+    session: Session
+    seed: int
+    check_s: float = CHECK_S
+    fallback: bool = True
+    """Whether a check that fails with stand-ins is tried once more with the student's own names."""
+    go_on: Callable[[str, CheckResult], bool] = lambda exercise, result: True
+    """Asked after each check; the run stops where it says no."""
+    results: dict[str, list[CheckResult]] = field(default_factory=dict)
+    stood_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    kit_errors: list[str] = field(default_factory=list)
+    submission: Submission = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.submission = Submission(self.session)
+
+    @property
+    def reference(self) -> Any:
+        """The instructor notebook's own names."""
+        return reference_namespace(self.assignment)
+
+    def generator(self, check: str) -> np.random.Generator:
+        """The source of a check's random inputs."""
+        return np.random.default_rng([self.seed, zlib.crc32(check.encode())])
+
+    def limit_s(self, exercise: str, asked_s: float | None) -> float:
+        """How long the next check of `exercise` may take."""
+        late = any(result.outcome is Outcome.TIMED_OUT for result in self.results.get(exercise, ()))
+        limit_s = asked_s or self.check_s
+        return min(limit_s, AFTER_TIME_OUT_S) if late else limit_s
+
+    @contextmanager
+    def check(self, name: str, names: tuple[str, ...], limit_s: float) -> Iterator[Submission]:
+        """The submission, ready for one check: seeded, the stand-ins in place, the clock running."""
+        self.session.request("seed", seed=zlib.crc32(f"{self.seed} {name}".encode()))
+        self.submission.calls.clear()
+        reference = self.reference if names else None
+        with self.submission.standing_in({name: getattr(reference, name) for name in names}):
+            self.session.deadline = time.monotonic() + limit_s
+            try:
+                yield self.submission
+            finally:
+                self.session.deadline = float("inf")

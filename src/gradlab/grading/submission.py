@@ -1,0 +1,206 @@
+"""The submission as graders see it: it looks like the notebook, and lives in the sandbox."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradlab.sandbox.codec import CodecError, encode
+from gradlab.sandbox.session import HostDiedError, Session
+
+__all__ = ["Call", "Remote", "Submission"]
+
+
+class Remote:
+    """An object in the sandbox: call it, read its attributes, set them; what comes back is data or a `Remote`."""
+
+    def __init__(self, session: Session, handle: int, kind: str) -> None:
+        object.__setattr__(self, "_session", session)
+        object.__setattr__(self, "_handle", handle)
+        object.__setattr__(self, "_kind", kind)
+        object.__setattr__(self, "_generation", session.generation)
+
+    def __getattr__(self, name: str) -> Any:
+        # numpy, copy and pickle probe for protocols; a student's object takes part in none of them here.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._session.request("get", target=self, name=name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._session.request("set", target=self, name=name, value=value)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._session.request("call", target=self, args=list(args), kwargs=kwargs)
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} in the submission>"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that the submission made to a stand-in: ``target`` is the trusted object, ``method`` what was called."""
+
+    name: str
+    method: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    target: Any
+    result: Any
+
+
+@dataclass
+class _StandIn:
+    """A trusted object that the sandbox may call, and what of its state crosses."""
+
+    name: str
+    trusted: Any
+    methods: tuple[str, ...]
+    read: tuple[str, ...] = ()
+    """Attributes that the sandbox's copy overrides before a call."""
+    write: tuple[str, ...] | None = None
+    """Attributes that the sandbox's copy gets after a call; None: all that can cross."""
+
+
+@dataclass
+class Submission:
+    """A session, under the names of the notebook."""
+
+    _session: Session
+    _stand_ins: dict[int, _StandIn] = field(default_factory=dict)
+    _numbers: dict[int, int] = field(default_factory=dict)
+    _count: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    calls: list[Call] = field(default_factory=list)
+    """The calls to stand-ins, since the check began."""
+
+    def __post_init__(self) -> None:
+        self._session.opaque = self._opaque
+        self._session.remote = self._remote
+        self._session.call_back = self._call_back
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._session.request("name", name=name)
+
+    @property
+    def printed(self) -> int:
+        """How many characters the last call printed."""
+        return self._session.printed
+
+    # -- stand-ins -----------------------------------------------------------------------------------------------------------
+
+    def stand_in(self, trusted: Any, state: Iterable[str] = ("params",), methods: Iterable[str] = ("loss",)) -> Any:
+        """`trusted`, ready to be passed: in the sandbox, an object with the attributes `state` whose `methods` call
+        back. Before each call the trusted object takes over `state` from the sandbox's copy."""
+        names = tuple(state)
+        self._introduce(type(trusted).__name__, trusted, "object", _StandIn("", trusted, tuple(methods), names, names))
+        return trusted
+
+    @contextmanager
+    def standing_in(self, trusted: Mapping[str, Any]) -> Iterator[None]:
+        """While this lasts, the names are the reference's functions and classes, in the student's namespace too."""
+        for name, thing in trusted.items():
+            kind = "class" if inspect.isclass(thing) else "function"
+            methods = _public_methods(thing) if kind == "class" else ("__call__",)
+            self._introduce(name, thing, kind, _StandIn(name, thing, methods))
+        if trusted:
+            self._session.request("cover", names=dict(trusted))
+        generation = self._session.generation
+        try:
+            yield
+        finally:
+            self._stand_ins.clear()
+            self._numbers.clear()
+            if trusted and self._session.sandbox is not None and self._session.generation == generation:
+                self._session.request("uncover")
+
+    def _introduce(self, name: str, trusted: Any, kind: str, stand_in: _StandIn) -> None:
+        stand_in.name = name
+        number = self._adopt(stand_in)
+        state = self._state(stand_in) if kind == "object" else {}
+        self._session.request(
+            "stand_in", number=number, name=name, kind=kind, methods=list(stand_in.methods), state=state
+        )
+
+    def _adopt(self, stand_in: _StandIn) -> int:
+        number = next(self._count)
+        self._stand_ins[number] = stand_in
+        self._numbers[id(stand_in.trusted)] = number
+        return number
+
+    def _state(self, stand_in: _StandIn) -> dict[str, Any]:
+        attributes = vars(stand_in.trusted)
+        names = attributes if stand_in.write is None else stand_in.write
+        return {name: attributes[name] for name in names if name in attributes and self._crosses(attributes[name])}
+
+    def _crosses(self, value: Any) -> bool:
+        try:
+            encode(value, self._opaque)
+        except CodecError:
+            return False
+        return True
+
+    def _call_back(self, message: dict[str, Any]) -> dict[str, Any]:
+        number, method = message["callback"], message["method"]
+        args, kwargs = tuple(message["args"]), dict(message["kwargs"])
+        stand_in = self._stand_ins[number]
+        made = method == "__init__" and inspect.isclass(stand_in.trusted)
+        if not made and method not in stand_in.methods:
+            raise AttributeError(f"{stand_in.name} has no method {method[:50]}")
+        self._take_over(message["states"])
+        function = stand_in.trusted if made or method == "__call__" else getattr(stand_in.trusted, method)
+        result = function(*args, **kwargs)
+        self.calls.append(Call(stand_in.name, method, args, kwargs, stand_in.trusted, result))
+        answer = (self._adopt_instance(stand_in, result)) if made else result
+        return {"ok": answer, "states": self._states(None if made else number)}
+
+    def _adopt_instance(self, stand_in: _StandIn, instance: Any) -> tuple[int, dict[str, Any]]:
+        new = _StandIn(stand_in.name, instance, _public_methods(type(instance)), read=("params",))
+        return self._adopt(new), self._state(new)
+
+    def _take_over(self, states: Any) -> None:
+        """Give the trusted objects what the submission may have changed: the parameters, and nothing else."""
+        for number, state in states.items():
+            stand_in = self._stand_ins.get(number)
+            for name in stand_in.read if stand_in else ():
+                if stand_in and name in state and hasattr(stand_in.trusted, name):
+                    setattr(stand_in.trusted, name, state[name])
+
+    def _states(self, number: int | None) -> dict[int, dict[str, Any]]:
+        """What the stand-ins' attributes are after a call."""
+        return {
+            other: self._state(stand_in)
+            for other, stand_in in self._stand_ins.items()
+            if not inspect.isroutine(stand_in.trusted) and not inspect.isclass(stand_in.trusted)
+        }
+
+    # -- tokens ---
+
+    def _opaque(self, value: Any) -> list[Any]:
+        if isinstance(value, Remote):
+            if value._generation != self._session.generation:
+                raise HostDiedError("the object belonged to a host that has ended")
+            return ["own", value._handle]
+        if id(value) in self._numbers:
+            return ["stand_in", self._numbers[id(value)]]
+        raise CodecError(f"expected plain data, got {type(value).__name__}")
+
+    def _remote(self, token: list[Any]) -> Any:
+        if token[0] == "own" and type(token[1]) is int:
+            kind = token[3] if type(token[3]) is str else "object"
+            return Remote(self._session, token[1], kind[:100])
+        if token[0] == "stand_in" and type(token[1]) is int and token[1] in self._stand_ins:
+            return self._stand_ins[token[1]].trusted
+        raise CodecError("expected an object's number, got something else")
+
+
+def _public_methods(cls: Any) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name, member in inspect.getmembers(cls, inspect.isfunction)
+        if not name.startswith("_") or name == "__call__"
+    )

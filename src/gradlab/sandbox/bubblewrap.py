@@ -1,0 +1,208 @@
+"""Starts a host under bubblewrap: no network, a read-only system, nothing of the course, an empty scratch folder, limits.
+
+The sandbox sees ``/usr`` (and what a dynamic linker needs beside it), the Python that runs us, its third-party packages and
+this package; nothing else of the machine. As root the host becomes a user of its own that owns nothing, so that the limit
+on processes holds; as anyone else it lives in a user namespace.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradlab.errors import SandboxError
+from gradlab.sandbox.limits import Cgroup, Limits, best_cgroup
+
+__all__ = ["Sandbox", "start_sandbox"]
+
+PACKAGE = Path(__file__).resolve().parent.parent
+START_S = 30
+FIRST_UID = 1_900_000_000
+_COUNTER = itertools.count()
+
+# What runs first inside: it sees our package and the third-party ones, and not the folder it stands in.
+BOOTSTRAP = """
+import sys
+sys.path += ["/opt/gradlab", "/opt/site", "/submission"]
+sys.dont_write_bytecode = True
+from gradlab.sandbox.host import main
+main({fd}, {uid}, {limits})
+"""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A host that runs, and the socket to it."""
+
+    process: subprocess.Popen[bytes]
+    connection: socket.socket
+    cgroup: Cgroup | None
+    in_force: str
+
+    def stop(self) -> None:
+        """End the host and everything that it started."""
+        self.connection.close()
+        # The sandbox's first process dies with bubblewrap, and every process of its PID namespace with that one.
+        self.process.kill()
+        self.process.wait()
+        if self.process.stderr:
+            self.process.stderr.close()
+        if self.cgroup:
+            self.cgroup.remove()
+
+
+def start_sandbox(folder: Path | None, limits: Limits, *, unsafe: bool = False) -> Sandbox:
+    """A fresh host, ready for requests. `folder` (a submission's) is mounted read-only at ``/submission``.
+
+    Raises
+    ------
+    SandboxError
+        Where bubblewrap is missing or may not build a sandbox here, unless `unsafe`.
+    """
+    ours, theirs = socket.socketpair()
+    uid = FIRST_UID + (os.getpid() * 64 + next(_COUNTER)) % 90_000_000 if os.getuid() == 0 and not unsafe else 0
+    code = BOOTSTRAP.format(fd=theirs.fileno(), uid=uid, limits=limits.rlimits)
+    if unsafe:
+        code = code.replace('"/opt/gradlab", "/opt/site"', f"{str(PACKAGE.parent)!r}, *{_site_packages()!r}")
+    python = [_python(), "-I", "-S", "-c", code]
+    command = python if unsafe else [*_bubblewrap(folder, limits), *python]
+    cgroup = best_cgroup(limits)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=[theirs.fileno()],
+        env=_environment(),
+        preexec_fn=cgroup.join if cgroup else None,
+        start_new_session=True,
+    )
+    theirs.close()
+    sandbox = Sandbox(process, ours, cgroup, _in_force(uid, cgroup, unsafe))
+    _await_ready(sandbox)
+    return sandbox
+
+
+def _await_ready(sandbox: Sandbox) -> None:
+    sandbox.connection.settimeout(START_S)
+    try:
+        ready = sandbox.connection.recv(5, socket.MSG_WAITALL)
+    except OSError:
+        ready = b""
+    if ready == b"ready":
+        return
+    sandbox.process.send_signal(signal.SIGKILL)
+    stderr = sandbox.process.stderr
+    said = stderr.read(2000).decode(errors="replace").strip() if stderr else ""
+    sandbox.stop()
+    raise SandboxError(
+        f"sandbox: expected bubblewrap to start Python within {START_S} s, it said: {said or 'nothing'}. Nothing was graded. "
+        "In a container, allow user namespaces (docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN); "
+        "on Ubuntu see kernel.apparmor_restrict_unprivileged_userns."
+    )
+
+
+def _bubblewrap(folder: Path | None, limits: Limits) -> list[str]:
+    program = shutil.which("bwrap")
+    if program is None:
+        raise SandboxError(
+            "sandbox: expected bubblewrap (the program bwrap), got none. Nothing was graded. "
+            "Install it (apt-get install bubblewrap), or grade unprotected on a machine that you can lose: --unsafe-no-sandbox."
+        )
+    scratch = str(limits.scratch_mib << 20)
+    privileges = (
+        ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        if os.getuid() == 0
+        else ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
+    )
+    return [
+        program,
+        *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--die-with-parent", "--new-session", "--hostname", "sandbox"),
+        *privileges,
+        *_system(),
+        *("--ro-bind", str(PACKAGE), "/opt/gradlab/gradlab"),
+        *(part for path in _site_packages()[:1] for part in ("--ro-bind", path, "/opt/site")),
+        *(("--ro-bind", str(folder.resolve()), "/submission") if folder else ()),
+        *("--proc", "/proc", "--dev", "/dev"),
+        *("--perms", "1777", "--size", scratch, "--tmpfs", "/tmp"),
+        *("--perms", "1777", "--size", scratch, "--tmpfs", "/dev/shm"),
+        *(("--ro-bind", str(fonts), "/opt/matplotlib") if (fonts := _font_cache()) else ()),
+        *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),
+        "--",
+    ]
+
+
+def _python() -> str:
+    """The interpreter itself, not the virtual environment's link to it."""
+    return os.path.realpath(sys.executable)
+
+
+def _site_packages() -> list[str]:
+    """Where the third-party packages are."""
+    paths = sysconfig.get_paths()
+    return list(dict.fromkeys([paths["platlib"], paths["purelib"]]))
+
+
+@functools.cache
+def _system() -> tuple[str, ...]:
+    """The mounts of the operating system and of Python's own installation."""
+    mounts: list[str] = []
+    for path in map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32")):
+        if path.is_symlink():
+            mounts += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            mounts += ["--ro-bind", str(path), str(path)]
+    for path in map(Path, ("/etc/ld.so.cache", "/etc/alternatives")):
+        mounts += ["--ro-bind-try", str(path), str(path)]
+    prefix = os.path.realpath(sys.base_prefix)
+    if not prefix.startswith("/usr/"):
+        mounts += ["--ro-bind", prefix, prefix]
+    return tuple(mounts)
+
+
+@functools.cache
+def _font_cache() -> Path | None:
+    """A folder with matplotlib's list of fonts, so that no host has to make it anew (it takes seconds)."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gradlab" / "matplotlib"
+    if not any(folder.glob("fontlist-*.json")):
+        subprocess.run(
+            [sys.executable, "-c", "import matplotlib.font_manager"],
+            env={**os.environ, "MPLCONFIGDIR": str(folder)},
+            check=False,
+            capture_output=True,
+        )
+    return folder if folder.is_dir() else None
+
+
+def _environment() -> dict[str, str]:
+    """What a host's environment holds: nothing of ours."""
+    return {
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": "/opt/matplotlib",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "PATH": "/usr/bin:/bin",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+def _in_force(uid: int, cgroup: Cgroup | None, unsafe: bool) -> str:
+    """What holds the host, as the verdict records it."""
+    if unsafe:
+        return "NO SANDBOX (--unsafe-no-sandbox): this verdict can be forged"
+    identity = "own user" if uid else "user namespace"
+    bounds = f"{cgroup.kind} (memory, processes) and rlimits" if cgroup else "rlimits of each process"
+    return f"bubblewrap, {identity}, {bounds}"

@@ -1,0 +1,241 @@
+"""Values ⇄ bytes: a small msgpack tree, and the raw buffers of arrays behind it.
+
+Both sides use it, and neither trusts the other's bytes: nothing is ever unpickled or evaluated, and size, depth and
+shape are bounded before memory is spent. A frame is ``<tree length, buffers length>`` (two unsigned 64-bit integers,
+little endian), the tree, the buffers.
+
+Only exact built-in and numpy types are plain. Whatever else a value holds is *opaque*: the encoder asks `opaque` for
+a token, and the decoder hands the token to `remote`. So a function, an instance or a subclass of ndarray
+stays where it is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Callable
+from types import EllipsisType
+from typing import Any
+
+import msgpack
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["HEADER", "MAX_BUFFERS", "MAX_DEPTH", "MAX_TREE", "CodecError", "decode", "encode", "frame_lengths"]
+
+HEADER = struct.Struct("<QQ")
+MAX_TREE = 4 * 2**20
+MAX_BUFFERS = 256 * 2**20
+MAX_DEPTH = 32
+MAX_INT_DIGITS = 4000
+_DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16|32))\Z")
+
+Opaque = Callable[[Any], list[Any]]
+Remote = Callable[[list[Any]], Any]
+
+
+class CodecError(ValueError):
+    """A value that cannot cross, or bytes that hold none. The message says which limit or rule it breaks."""
+
+
+def _refuse(value: Any) -> Any:
+    raise CodecError(f"expected plain data, got {type(value).__name__}")
+
+
+def encode(value: Any, opaque: Opaque = _refuse) -> list[bytes | memoryview]:
+    """The frame of `value`, in parts to be sent one after the other.
+
+    Raises
+    ------
+    CodecError
+        Where the value is nested deeper than `MAX_DEPTH` or larger than a frame may be.
+    """
+    buffers: list[memoryview] = []
+    tree: bytes = msgpack.packb(_pack(value, opaque, buffers, 0), unicode_errors="surrogatepass")
+    size = sum(buffer.nbytes for buffer in buffers)
+    if len(tree) > MAX_TREE or size > MAX_BUFFERS:
+        raise CodecError(
+            f"expected at most {MAX_TREE >> 20} MiB of values and {MAX_BUFFERS >> 20} MiB of arrays, "
+            f"got {len(tree) / 2**20:.1f} and {size / 2**20:.1f}"
+        )
+    return [HEADER.pack(len(tree), size), tree, *buffers]
+
+
+def frame_lengths(header: bytes) -> tuple[int, int]:
+    """Lengths of the tree and of the buffers that follow `header`.
+
+    Raises
+    ------
+    CodecError
+        Where one is larger than a frame may be.
+    """
+    tree, buffers = HEADER.unpack(header)
+    if tree > MAX_TREE or buffers > MAX_BUFFERS:
+        raise CodecError(f"expected a frame of at most {MAX_TREE} + {MAX_BUFFERS} bytes, got {tree} + {buffers}")
+    return tree, buffers
+
+
+def decode(tree: bytes, buffers: bytes | bytearray | memoryview, remote: Remote = _refuse) -> Any:
+    """The value of a frame.
+
+    Raises
+    ------
+    CodecError
+        Where the bytes hold no value that may cross.
+    """
+    try:
+        packed = msgpack.unpackb(
+            tree, use_list=True, strict_map_key=False, unicode_errors="surrogatepass", max_ext_len=0, max_map_len=0
+        )
+        return _unpack(packed, memoryview(buffers), remote, 0)
+    except CodecError:
+        raise
+    except (ValueError, TypeError, IndexError, OverflowError, RecursionError, msgpack.UnpackException) as error:
+        raise CodecError(f"expected a value, got malformed bytes ({type(error).__name__}: {str(error)[:80]})") from None
+
+
+def _pack(value: Any, opaque: Opaque, buffers: list[memoryview], depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise CodecError(f"expected at most {MAX_DEPTH} levels of nesting, got more")
+    kind = type(value)
+    if value is None or kind in (bool, float, str, bytes):
+        return value
+    if kind is int:
+        return value if -(2**63) <= value < 2**63 else ["i", _big_int(value)]
+    if kind is np.ndarray and value.dtype.kind in "biufc" and not value.dtype.metadata:
+        return _pack_array(value, buffers)
+    if isinstance(value, np.generic) and kind.__module__ == "numpy" and value.dtype.kind in "biufc":
+        return ["n", value.dtype.str, value.tobytes()]
+    pack = _PACKERS.get(kind)
+    if pack is not None:
+        tag, parts = pack(value)
+        return [tag, *(_pack(part, opaque, buffers, depth + 1) for part in parts)]
+    if isinstance(value, np.dtype) and value.kind in "biufc":
+        return ["y", value.str]
+    if kind is type and value.__module__ == "numpy" and issubclass(value, np.generic):
+        return _pack_scalar_type(value, opaque)
+    return ["h", *opaque(value)]
+
+
+def _pack_scalar_type(value: type[np.generic], opaque: Opaque) -> list[Any]:
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        return ["h", *opaque(value)]
+    return ["Y", dtype.str] if _DTYPE.match(dtype.str) else ["h", *opaque(value)]
+
+
+def _pack_array(value: NDArray[Any], buffers: list[memoryview]) -> list[Any]:
+    flat = np.ascontiguousarray(value).reshape(-1)
+    offset = sum(buffer.nbytes for buffer in buffers)
+    if flat.size:
+        buffers.append(flat.view(np.uint8).data)
+    return ["a", value.dtype.str, list(value.shape), offset]
+
+
+def _big_int(value: int) -> str:
+    text = hex(value)
+    if len(text) > MAX_INT_DIGITS:
+        raise CodecError(f"expected an integer of at most {MAX_INT_DIGITS} hex digits, got {len(text)}")
+    return text
+
+
+_PACKERS: dict[type, Callable[[Any], tuple[str, Any]]] = {
+    list: lambda v: ("l", v),
+    tuple: lambda v: ("t", v),
+    dict: lambda v: ("d", [part for item in v.items() for part in item]),
+    set: lambda v: ("s", v),
+    frozenset: lambda v: ("f", v),
+    slice: lambda v: ("S", [v.start, v.stop, v.step]),
+    range: lambda v: ("r", [v.start, v.stop, v.step]),
+    complex: lambda v: ("c", [v.real, v.imag]),
+    EllipsisType: lambda v: ("e", []),
+}
+
+
+def _unpack(packed: Any, buffers: memoryview, remote: Remote, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise CodecError(f"expected at most {MAX_DEPTH} levels of nesting, got more")
+    if packed is None or type(packed) in (bool, int, float, str, bytes):
+        return packed
+    if type(packed) is not list or not packed or type(packed[0]) is not str:
+        raise CodecError("expected a tagged value, got something else")
+    tag, *parts = packed
+    if tag == "a":
+        return _unpack_array(parts, buffers)
+    if tag in _LEAVES:
+        return _LEAVES[tag](parts)
+    if tag == "h":
+        return remote(parts)
+    if tag not in _BRANCHES:
+        raise CodecError(f"expected a known tag, got {tag[:8]!r}")
+    return _BRANCHES[tag]([_unpack(part, buffers, remote, depth + 1) for part in parts])
+
+
+def _dtype(text: Any) -> np.dtype[Any]:
+    if type(text) is not str or not _DTYPE.match(text):
+        raise CodecError("expected a numeric dtype, got another")
+    return np.dtype(text)
+
+
+def _unpack_array(parts: list[Any], buffers: memoryview) -> NDArray[Any]:
+    text, shape, offset = parts
+    dtype = _dtype(text)
+    if type(shape) is not list or len(shape) > 32 or any(type(n) is not int or not 0 <= n < 2**40 for n in shape):
+        raise CodecError("expected the shape of an array, got something else")
+    size = math.prod(shape) * dtype.itemsize
+    if type(offset) is not int or offset < 0 or offset + size > len(buffers):
+        raise CodecError("expected an array inside the frame, got one that reaches out of it")
+    # A copy: aligned, writable, and alive on its own.
+    return np.frombuffer(buffers[offset : offset + size], dtype).reshape(shape).copy()
+
+
+def _unpack_scalar(parts: list[Any]) -> np.generic:
+    text, raw = parts
+    dtype = _dtype(text)
+    if type(raw) is not bytes or len(raw) != dtype.itemsize:
+        raise CodecError("expected the bytes of one number, got another length")
+    scalar: np.generic = np.frombuffer(raw, dtype)[0]
+    return scalar
+
+
+def _unpack_int(parts: list[Any]) -> int:
+    (text,) = parts
+    if type(text) is not str or len(text) > MAX_INT_DIGITS:
+        raise CodecError("expected an integer of a bounded size, got another")
+    return int(text, 16)
+
+
+def _unpack_slice(parts: list[Any]) -> slice:
+    start, stop, step = parts
+    return slice(start, stop, step)
+
+
+def _unpack_range(parts: list[Any]) -> range:
+    start, stop, step = parts
+    return range(start, stop, step)
+
+
+def _unpack_complex(parts: list[Any]) -> complex:
+    real, imag = parts
+    return complex(real, imag)
+
+
+_LEAVES: dict[str, Callable[[list[Any]], Any]] = {
+    "n": _unpack_scalar,
+    "i": _unpack_int,
+    "y": lambda parts: _dtype(*parts),
+    "Y": lambda parts: _dtype(*parts).type,
+    "e": lambda parts: ...,
+}
+_BRANCHES: dict[str, Callable[[list[Any]], Any]] = {
+    "l": list,
+    "t": tuple,
+    "d": lambda parts: dict(zip(parts[::2], parts[1::2], strict=True)),
+    "s": set,
+    "f": frozenset,
+    "S": _unpack_slice,
+    "r": _unpack_range,
+    "c": _unpack_complex,
+}

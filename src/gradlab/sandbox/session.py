@@ -1,0 +1,295 @@
+"""A session with a host: starts it, runs the cells, carries requests, and starts anew after a death or a time-out."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+from gradlab.sandbox.bubblewrap import Sandbox, start_sandbox
+from gradlab.sandbox.codec import HEADER, CodecError, decode, encode, frame_lengths
+from gradlab.sandbox.limits import Limits
+
+__all__ = ["CellToRun", "HostDiedError", "HostTimedOutError", "Session", "SubmissionError"]
+
+CELL_S = 60.0
+BAD_CELLS = 3
+NESTED_CALLS = 8
+_CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
+
+
+class CellToRun(Protocol):
+    """What a session needs to know of a cell."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+
+
+class SubmissionError(Exception):
+    """The student's code raised: the exception's type and message, and the lines of the notebook it came through."""
+
+    def __init__(self, kind: str, message: str, frames: Sequence[tuple[str, int, str]], *, stub: bool = False) -> None:
+        super().__init__(kind, message)
+        self.kind, self.message, self.frames, self.stub = kind, message, tuple(frames), stub
+
+    def __str__(self) -> str:
+        where = "".join(f"\n  {cell}, line {line}: {text}" for cell, line, text in self.frames[-3:])
+        return f"{self.kind}: {self.message}" + where
+
+
+class HostDiedError(Exception):
+    """The host ended, or answered with bytes that are no answer."""
+
+
+class HostTimedOutError(Exception):
+    """No answer came in time."""
+
+
+class Session:
+    """The host of one submission. Requests go to a running host; a dead one is replaced, and its cells run again."""
+
+    def __init__(
+        self,
+        cells: Sequence[CellToRun],
+        folder: Path | None = None,
+        limits: Limits | None = None,
+        *,
+        unsafe: bool = False,
+    ) -> None:
+        self.cells = tuple(cells)
+        self.folder, self.limits, self.unsafe = folder, limits or Limits(), unsafe
+        self.sandbox: Sandbox | None = None
+        self.generation = 0
+        self.remarks: list[str] = []
+        self.in_force = ""
+        self.printed = 0
+        self.cpu_s = 0.0
+        self.deadline = float("inf")
+        self.cell_s = CELL_S
+        self.call_back: Callable[[dict[str, Any]], Any] = _no_call_backs
+        self.opaque: Callable[[Any], list[Any]] = _no_tokens
+        self.remote: Callable[[list[Any]], Any] = _no_tokens
+        self._skipped: set[str] = set()
+        self._reported: set[str] = set()
+        self._depth = 0
+
+    # -- life ---
+
+    def start(self) -> None:
+        """Have a host that has run the cells. A cell that hangs or kills the host is left out, and said so."""
+        while self.sandbox is None:
+            self.sandbox = start_sandbox(self.folder, self.limits, unsafe=self.unsafe)
+            self.in_force = self.sandbox.in_force
+            self.generation += 1
+            self._run_cells()
+
+    def stop(self) -> None:
+        """End the host, if one runs."""
+        if self.sandbox is not None:
+            self.sandbox.stop()
+            self.sandbox = None
+
+    def _run_cells(self) -> None:
+        again = [
+            cell for cell in self.cells if cell.label not in self._skipped and not self._run_cell(cell, first=True)
+        ]
+        for cell in again:
+            if self.sandbox is not None:
+                self._run_cell(cell, first=False)
+
+    def _run_cell(self, cell: CellToRun, *, first: bool) -> bool:
+        """Whether the cell is done with; False asks for a second try, after the cells below it."""
+        if self.sandbox is None:
+            return True
+        outer, self.deadline = self.deadline, time.monotonic() + self.cell_s
+        try:
+            self._request({"op": "run", "label": cell.label, "source": cell.source})
+        except SubmissionError as error:
+            if first and error.kind == "NameError":
+                return False
+            if not error.stub:
+                self._remark(f"{cell.label} raised {error}")
+        except HostTimedOutError:
+            self._skip(cell, f"did not end within {self.cell_s:g} s")
+        except HostDiedError:
+            self._skip(cell, "ended the process that ran it")
+        finally:
+            self.deadline = outer
+        return True
+
+    def _skip(self, cell: CellToRun, what: str) -> None:
+        self._skipped.add(cell.label)
+        self._remark(f"{cell.label} {what}; it was left out.")
+        if len(self._skipped) >= BAD_CELLS:
+            later = [other.label for other in self.cells[self.cells.index(cell) + 1 :] if "solution" not in other.label]
+            self._skipped.update(later)
+
+    def _remark(self, text: str) -> None:
+        if text not in self._reported:
+            self._reported.add(text)
+            self.remarks.append(clean(text))
+
+    # -- requests ---
+
+    def request(self, op: str, **fields: Any) -> Any:
+        """What the host answers.
+
+        Raises
+        ------
+        SubmissionError
+            Where the student's code raised.
+        HostDiedError, HostTimedOutError
+            Where no answer came; the next request goes to a fresh host.
+        """
+        self.start()
+        return self._request({"op": op, **fields})
+
+    def _request(self, message: dict[str, Any]) -> Any:
+        if self._depth >= NESTED_CALLS:
+            raise SubmissionError("RecursionError", "calls to and fro are nested too deep", ())
+        self._depth += 1
+        try:
+            self._send(message)
+            while "callback" in (reply := self._receive()):
+                self._send(self._reply_to(reply))
+            return self._judge(reply)
+        except (HostDiedError, HostTimedOutError):
+            self.stop()
+            raise
+        finally:
+            self._depth -= 1
+
+    def _reply_to(self, message: dict[str, Any]) -> dict[str, Any]:
+        """The trusted side's answer to a call back. What fails in it is told to the student's code, that asked."""
+        try:
+            with _alarm(self.deadline - time.monotonic()):
+                return self.call_back(message)  # type: ignore[no-any-return]
+        except (HostDiedError, HostTimedOutError):
+            raise
+        except _AlarmError:
+            raise HostTimedOutError from None
+        except Exception as error:  # noqa: BLE001 (a wrong call by the student's code may fail in any way)
+            return {"error": f"{type(error).__name__}: {error}"[:500]}
+
+    def _judge(self, reply: dict[str, Any]) -> Any:
+        printed, cpu_s = reply.get("printed", 0), reply.get("cpu_s", 0.0)
+        self.printed = printed if type(printed) is int else 0
+        self.cpu_s += cpu_s if type(cpu_s) is float and 0 <= cpu_s < 1e6 else 0.0
+        if "error" in reply:
+            raise _submission_error(reply["error"])
+        if "ok" not in reply:
+            raise HostDiedError("the host sent no answer")
+        return reply["ok"]
+
+    # -- the wire ---
+
+    def _connection(self) -> socket.socket:
+        if self.sandbox is None:
+            raise HostDiedError("the host has ended")
+        left_s = self.deadline - time.monotonic()
+        if left_s <= 0:
+            raise HostTimedOutError
+        self.sandbox.connection.settimeout(min(left_s, 3600.0))
+        return self.sandbox.connection
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            parts = encode(message, self.opaque)
+        except CodecError as error:
+            if "callback" in message or "op" in message:
+                raise
+            parts = encode({"error": str(error)}, self.opaque)
+        try:
+            for part in parts:
+                self._connection().sendall(part)
+        except TimeoutError:
+            raise HostTimedOutError from None
+        except OSError:
+            raise HostDiedError("the host has ended") from None
+
+    def _receive(self) -> dict[str, Any]:
+        try:
+            tree, buffers = frame_lengths(bytes(self._read(HEADER.size)))
+            message = decode(bytes(self._read(tree)), self._read(buffers), self.remote)
+        except CodecError as error:
+            raise HostDiedError(f"the host sent bytes that are no answer: {error}") from None
+        if type(message) is not dict or not all(type(key) is str for key in message):
+            raise HostDiedError("the host sent something that is no answer")
+        return message
+
+    def _read(self, count: int) -> bytearray:
+        data = bytearray(count)
+        view = memoryview(data)
+        try:
+            while view:
+                got = self._connection().recv_into(view)
+                if not got:
+                    raise HostDiedError("the host has ended")
+                view = view[got:]
+        except TimeoutError:
+            raise HostTimedOutError from None
+        except OSError:
+            raise HostDiedError("the host has ended") from None
+        return data
+
+
+def clean(text: str, limit: int = 2000) -> str:
+    """`text` without control characters or terminal escapes, and bounded."""
+    return _CONTROL.sub("�", text[:limit])
+
+
+def _submission_error(error: Any) -> SubmissionError:
+    """The student's exception, from a reply that may hold anything."""
+    fields = error if type(error) is dict else {}
+    kind, message, frames = fields.get("type"), fields.get("message"), fields.get("frames")
+    safe = [
+        (clean(frame[0], 200), frame[1], clean(frame[2], 200))
+        for frame in (frames if type(frames) is list else [])[:10]
+        if type(frame) is list and [type(part) for part in frame] == [str, int, str]
+    ]
+    return SubmissionError(
+        clean(kind, 100) if type(kind) is str else "Exception",
+        clean(message) if type(message) is str else "",
+        safe,
+        stub=fields.get("not_implemented") is True,
+    )
+
+
+class _AlarmError(Exception):
+    """The time for a call back is up."""
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Bound the trusted side's own work for a student's call (in the main thread, where signals can)."""
+    if seconds == float("inf") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise _AlarmError
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def _no_call_backs(message: dict[str, Any]) -> Any:
+    raise RuntimeError("nothing may be called back now")
+
+
+def _no_tokens(value: Any) -> Any:
+    raise CodecError(f"expected plain data, got {type(value).__name__}")
