@@ -1,1 +1,44 @@
-"""Grading: hidden graders judge a submission in its sandbox, and a verdict comes out."""
+"""Grading: hidden graders judge a submission in its sandbox, and a verdict comes out.
+
+What a grader module imports is here; `grade` and `grade_all` are in `gradlab.grading.grade` and `gradlab.grading.batch`.
+"""
+
+from gradlab.grading.evidence import about, observe
+from gradlab.grading.judge import (
+    CheckFailed,
+    array,
+    binomial_tail,
+    central_differences,
+    entries,
+    expect,
+    expect_close,
+    expect_share,
+    number,
+    read_mask,
+    read_ratio,
+    rel_error,
+    unpack,
+)
+from gradlab.grading.marks import misconception, stands_in, time_limit, weight
+
+__all__ = [
+    "CheckFailed",
+    "about",
+    "array",
+    "binomial_tail",
+    "central_differences",
+    "entries",
+    "expect",
+    "expect_close",
+    "expect_share",
+    "misconception",
+    "number",
+    "observe",
+    "read_mask",
+    "read_ratio",
+    "rel_error",
+    "stands_in",
+    "time_limit",
+    "unpack",
+    "weight",
+]

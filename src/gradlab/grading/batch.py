@@ -6,9 +6,10 @@ import hashlib
 import json
 import multiprocessing
 import os
+import queue
 import resource
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ from gradlab.grading.verdict import Verdict
 
 __all__ = ["Graded", "grade_all", "grade_folder"]
 
+SUBMISSION_S = 1800
+"""How long one submission may take as a whole, before its worker is ended."""
 WORKER_MEMORY_MIB = 6144
 """Bounds what a submission can make the trusted side spend through calls back."""
 
@@ -70,38 +73,63 @@ def _grade(
     workers: int,
     on_start: Callable[[str], None],
 ) -> Iterator[Graded]:
-    """Grade in worker processes. Where one dies, those that it had in hand are graded once more, each on its own."""
-    left = dict(waiting)
-    for attempt_workers in (workers, *(1 for _ in waiting)):
-        if not left:
-            return
-        with _pool(min(attempt_workers, len(left))) as pool:
-            batch = (
-                left if attempt_workers == workers and len(left) == len(waiting) else dict([next(iter(left.items()))])
-            )
-            futures: dict[Future[Graded], str] = {}
-            for student, (folder, digest) in batch.items():
-                on_start(student)
-                futures[
-                    pool.submit(grade_folder, assignment.course.root, assignment.name, student, folder, digest, options)
-                ] = student
+    """Grade in worker processes, each led by a thread, so that the death of one concerns what it had in hand alone."""
+    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+    crew = [_Worker() for _ in range(min(workers, len(waiting)))]
+    for worker in crew:
+        idle.put(worker)
+
+    def one(student: str, folder: Path, digest: str) -> Graded:
+        on_start(student)
+        worker = idle.get()
+        try:
+            return worker.grade(assignment.course.root, assignment.name, student, folder, digest, options)
+        finally:
+            idle.put(worker)
+
+    with ThreadPoolExecutor(max(len(crew), 1)) as threads:
+        futures = [threads.submit(one, student, *where) for student, where in waiting.items()]
+        try:
             for future in as_completed(futures):
-                student = futures[future]
-                try:
-                    graded = future.result()
-                except BrokenProcessPool:
-                    if len(batch) > 1:
-                        continue
-                    graded = Graded(
-                        student, None, "the worker process died twice on this submission; no score was written"
-                    )
-                del left[student]
-                yield graded
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+    for worker in crew:
+        worker.stop()
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # Each worker is a fresh interpreter: a fork would share the parent's locks and its open gradebook.
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_bound_memory)
+class _Worker:
+    """One worker process, replaced when it dies or hangs."""
+
+    def __init__(self) -> None:
+        self.pool: ProcessPoolExecutor | None = None
+
+    def grade(self, root: Path, name: str, student: str, folder: Path, digest: str, options: GradeOptions) -> Graded:
+        """What `grade_folder` gives in the worker process; a submission that ends it twice gets an error, no score."""
+        error = ""
+        for _ in range(2):
+            if self.pool is None:
+                # A fresh interpreter: a fork would share the parent's locks and its open gradebook.
+                self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _bound_memory)
+            try:
+                return self.pool.submit(grade_folder, root, name, student, folder, digest, options).result(SUBMISSION_S)
+            except BrokenProcessPool:
+                error = "expected a verdict, but the worker process died twice"
+            except TimeoutError:
+                error = f"expected a verdict within {SUBMISSION_S} s, none came, twice"
+            self.stop()
+        return Graded(
+            student, None, f"{name} submission={student}: {error}. No score was written. Look at the notebook."
+        )
+
+    def stop(self) -> None:
+        """End the process, whatever it does."""
+        if self.pool is not None:
+            for process in list((self.pool._processes or {}).values()):
+                process.kill()
+            self.pool.shutdown(cancel_futures=True)
+            self.pool = None
 
 
 def _bound_memory() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,13 +15,16 @@ __all__ = [
     "CheckFailed",
     "about",
     "array",
+    "attempt",
     "binomial_tail",
     "central_differences",
     "collect",
     "entries",
     "expect",
     "expect_close",
+    "expect_one_of",
     "expect_share",
+    "mask_in",
     "number",
     "observe",
     "read_mask",
@@ -34,6 +37,8 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
+
+_MAX_NESTING = 8
 
 
 class CheckFailed(AssertionError):
@@ -58,7 +63,7 @@ def array(value: object, shape: tuple[int, ...] | None = None, what: str = "the 
     """The reply as a plain array of real numbers, or a failed check that says what came.
 
     Numbers and regular nested lists of numbers count as arrays: a history may be either. ``dtype=None`` keeps
-    the dtype that came; otherwise booleans, integers and narrow floats are widened, so that nothing overflows.
+    the dtype that came; otherwise booleans, integers and narrow floats are widened, so nothing overflows.
     """
     asked = f"an array of shape {shape}" if shape is not None else "an array of numbers"
     if not is_numeric(value):
@@ -119,6 +124,14 @@ def _listing(names: Iterable[object]) -> str:
     return ", ".join(shown) or "nothing"
 
 
+def attempt(call: Callable[..., Any], *args: object) -> tuple[Any, Exception | None]:
+    """What a call gives, or what it raised: for a part of the submission that this exercise does not judge."""
+    try:
+        return call(*args), None
+    except Exception as error:  # noqa: BLE001 (whatever another exercise's code raises, this one goes on)
+        return None, error
+
+
 # --- Comparing ------------------------------------------------------------------------------------------
 
 
@@ -143,6 +156,16 @@ def expect_close(got: object, expected: npt.ArrayLike, what: str = "the answer",
     if wrong.any():
         _fail(f"{what}: {_difference(have, want, wrong)}{' ' + hint if hint else ''}")
     return have
+
+
+def expect_one_of(got: object, accepted: Sequence[npt.ArrayLike], what: str = "the answer", *,
+                  rtol: float = 1e-6, atol: float = 1e-9, hint: str = "") -> Array:  # fmt: skip
+    """Fail unless `got` equals one of several answers, all of them right; the message compares with the first."""
+    have = array(got, np.shape(accepted[0]), what)
+    for other in accepted[1:]:
+        if np.allclose(have, other, rtol=rtol, atol=atol):
+            return have
+    return expect_close(have, accepted[0], what, rtol=rtol, atol=atol, hint=hint, evidence=False)
 
 
 def _difference(have: Array, want: Floats, wrong: Mask) -> str:
@@ -229,7 +252,7 @@ def read_mask(out: object, x: npt.ArrayLike, p: float, what: str = "out", rtol: 
     ratio = read_ratio(out, x, what)
     kept: Mask = np.nan_to_num(ratio) != 0
     scale = float(np.median(ratio[kept])) if kept.any() else 0.0
-    observe(scale=scale)
+    observe(**{f"scale of {what}": scale * p})
     wrong = kept & ~(np.abs(ratio * p - 1.0) <= rtol)
     if wrong.any():
         _fail(
@@ -237,3 +260,27 @@ def read_mask(out: object, x: npt.ArrayLike, p: float, what: str = "out", rtol: 
             f"{int(wrong.sum())} of {wrong.size} are not; the median scale of the kept ones is {scale:.6g}."
         )
     return kept
+
+
+def mask_in(cache: object, kept: npt.ArrayLike) -> bool | None:
+    """Whether a cache holds an array that tells kept from dropped entries; None where it cannot be seen into."""
+    pattern = np.asarray(kept, dtype=bool)
+    leaves = list(_leaves(cache))
+    arrays = [leaf for leaf in leaves if isinstance(leaf, np.ndarray) and leaf.size == pattern.size]
+    for leaf in arrays:
+        flags = np.reshape(leaf != 0, pattern.shape)
+        if np.array_equal(flags, pattern) or np.array_equal(flags, ~pattern):
+            return True
+    # numbers and words hold no mask; an object of the student's own, or positions of entries, may
+    plain = all(leaf is None or isinstance(leaf, bool | int | float | str | np.generic) for leaf in leaves)
+    return False if arrays or plain else None
+
+
+def _leaves(value: object, depth: int = 0) -> Iterator[object]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple) and depth < _MAX_NESTING:
+        for part in value:
+            yield from _leaves(part, depth + 1)
+    else:
+        yield value

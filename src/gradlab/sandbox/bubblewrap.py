@@ -1,8 +1,8 @@
-"""Starts a host under bubblewrap: no network, a read-only system, nothing of the course, an empty scratch folder, limits.
+"""Starts a host under bubblewrap: no network, a read-only system, nothing of the course, an empty scratch, limits.
 
-The sandbox sees ``/usr`` (and what a dynamic linker needs beside it), the Python that runs us, its third-party packages and
-this package; nothing else of the machine. As root the host becomes a user of its own that owns nothing, so that the limit
-on processes holds; as anyone else it lives in a user namespace.
+The sandbox sees ``/usr`` (and what a dynamic linker needs beside it), the Python that runs us, its third-party packages
+and this package; nothing else of the machine. As root the host becomes a user of its own that owns nothing, so that the
+limit on processes holds; as anyone else it lives in a user namespace.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def _await_ready(sandbox: Sandbox) -> None:
     said = stderr.read(2000).decode(errors="replace").strip() if stderr else ""
     sandbox.stop()
     raise SandboxError(
-        f"sandbox: expected bubblewrap to start Python within {START_S} s, it said: {said or 'nothing'}. Nothing was graded. "
+        f"sandbox: expected bubblewrap to start Python within {START_S} s, it said: {said or 'nothing'}. "
+        "Nothing was graded. "
         "In a container, allow user namespaces (docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN); "
         "on Ubuntu see kernel.apparmor_restrict_unprivileged_userns."
     )
@@ -116,7 +117,8 @@ def _bubblewrap(folder: Path | None, limits: Limits) -> list[str]:
     if program is None:
         raise SandboxError(
             "sandbox: expected bubblewrap (the program bwrap), got none. Nothing was graded. "
-            "Install it (apt-get install bubblewrap), or grade unprotected on a machine that you can lose: --unsafe-no-sandbox."
+            "Install it (apt-get install bubblewrap), or grade unprotected on a machine that you can lose: "
+            "--unsafe-no-sandbox."
         )
     scratch = str(limits.scratch_mib << 20)
     privileges = (

@@ -1,9 +1,9 @@
 """The host: runs a notebook's cells and answers calls. The only code that shares a process with a student's.
 
-It is started inside the sandbox by `gradlab.sandbox.bubblewrap` and talks over one socket. A *request* is a dict with an
-``op`` (the methods of `Host`); the answer holds ``ok``, or ``error``, or ``callback``: a call to the trusted side, whose
-reply (or a further request, while the trusted side works on it) comes next. Nothing here is trusted: whatever a student's
-code makes of this process, all that leaves it is data that the grader judges.
+It is started inside the sandbox by `gradlab.sandbox.bubblewrap` and talks over one socket. A *request* is a dict with
+an ``op`` (the methods of `Host`); the answer holds ``ok``, or ``error``, or ``callback``: a call to the trusted side,
+whose reply (or a further request, while the trusted side works on it) comes next. Nothing here is trusted: whatever a
+student's code makes of this process, all that leaves it is data that the grader judges.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ class Host:
         return target(*args, **kwargs)
 
     def op_seed(self, seed: int) -> None:
-        """Seed numpy's global generator, so that a verdict can be reproduced, and forget the handles of the last check."""
+        """Seed numpy's global generator, so that verdicts can be reproduced; forget what the last check held."""
         import numpy as np
 
         np.random.seed(seed)
