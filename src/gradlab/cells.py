@@ -56,11 +56,12 @@ def plan(assignment: Assignment, submission_cells: Iterable[Cell]) -> Plan:
     template = Template(assignment)
     cells = tuple(submission_cells)
     placed, too_much = _placed(template, cells)
-    code, faults = _runnable(_ordered(template, placed))
+    written, faults = _python(placed)
+    given = [*_given(template, placed, _needed_demos(template, written))]
     solutions = {exercise_of(id): copies for id, copies in _copies(placed, Kind.SOLUTION).items()}
     return Plan(
-        code=code,
-        remarks=(*too_much, *_remarks(template, cells, placed), *faults),
+        code=tuple(_ordered(template, placed, [*written, *given])),
+        remarks=(*too_much, *_remarks(template, cells, placed), *faults, *_demo_remarks(template, given)),
         solutions={name: "\n\n\n".join(cell.source for cell in copies) for name, copies in solutions.items()},
         unchanged=frozenset(name for name, copies in solutions.items() if all(cell.released for cell in copies)),
     )
@@ -134,47 +135,31 @@ def _copies(placed: Iterable[_Placed], kind: Kind) -> dict[str, list[_Placed]]:
 # --- what is run, and in which order
 
 
-def _ordered(template: Template, placed: Sequence[_Placed]) -> list[_Placed]:
-    """The cells to run, in order: at one place, the assignment's own come first."""
-    written = [cell for cell in placed if cell.kind is not Kind.GIVEN and not _only_checks(cell.source)]
-    stale = _stale(template, placed)
-    code = [
-        *(cell for cell in written if cell not in stale),
-        *(_addition(template, cell) for cell in placed if cell.kind is Kind.GIVEN and not cell.released),
-        *_given(template, placed),
-    ]
-    return sorted(code, key=lambda cell: (cell.place, cell.kind is not Kind.GIVEN, template.order.get(cell.id, 0)))
+def _python(placed: Iterable[_Placed]) -> tuple[list[_Placed], list[str]]:
+    """The student's cells as Python that compiles; remarks on those changed for it or left out."""
+    cells, remarks, changed = [], [], []
+    for cell in placed:
+        if cell.kind is Kind.GIVEN or _only_checks(cell.source):
+            continue
+        source, fault = _plain(cell.source)
+        if fault:
+            got = f'"{printable(fault.msg)}"' + (f" in line {fault.lineno}" if fault.lineno else "")
+            remarks.append(f"{cell.label}: expected Python 3, got {got}. Left out the cell.")
+            continue
+        cells.append(replace(cell, source=source))
+        if source != cell.source:
+            changed.append(cell.label)
+    if changed:
+        remarks.append(f"{', '.join(changed)}: expected Python, got IPython commands too. Left out the commands.")
+    return cells, remarks
 
 
-def _stale(template: Template, placed: Sequence[_Placed]) -> list[_Placed]:
-    """Solution cells as released whose exercise is solved in other cells: run last, they would undo it."""
-    stale = []
-    for id, copies in _copies(placed, Kind.SOLUTION).items():
-        solved = [functions(cell.source) | variables(cell.source) for cell in copies if not cell.released]
-        if solved and template.defines[id] <= set().union(*solved):
-            stale += [cell for cell in copies if cell.released]
-    return stale
-
-
-def _addition(template: Template, cell: _Placed) -> _Placed:
-    """What the student added to a locked cell: imports, and definitions of names that it does not define."""
-    known = {name for node in statements(template.cells[cell.id].source) for name in bound(node)}
-    added = [node for node in statements(cell.source) if bound(node) - known]
-    return replace(cell, source="\n".join(ast.unparse(node) for node in added), kind=Kind.OWN)
-
-
-def _given(template: Template, placed: Sequence[_Placed]) -> Iterator[_Placed]:
-    """The assignment's own cells: where they stand, or where missing or late, before the first that follows.
-
-    The stub of a missing solution cell is one of them: whatever calls it learns that it was not attempted.
-    """
-    places = {cell.id: cell.place for cell in reversed(placed) if cell.id}
-    last = max(places.values(), default=0.0)
-    for id, cell in template.cells.items():
-        if template.is_run(id) or (cell.is_solution and id not in places):
-            following = [at for other, at in places.items() if template.order[other] > template.order[id]]
-            place = min(places.get(id, last + 0.5), *(at - 0.5 for at in following), math.inf)
-            yield _Placed(place, cell.source, id, Kind.GIVEN)
+def _plain(source: str) -> tuple[str, SyntaxError | None]:
+    """`source` as Python alone (nothing where it is in another language), and why it does not compile."""
+    if syntax_fault(source) is None:
+        return source, None
+    plain = plain_python(source) or ""
+    return plain, syntax_fault(plain)
 
 
 def _only_checks(source: str) -> bool:
@@ -190,30 +175,51 @@ def _is_check(node: ast.stmt) -> bool:
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "check"
 
 
-def _runnable(placed: Iterable[_Placed]) -> tuple[tuple[Code, ...], list[str]]:
-    """The code as Python that compiles; remarks on cells that were changed for it or left out."""
-    code, remarks, changed = [], [], []
-    for cell in placed:
-        source, fault = _plain(cell.source)
-        if fault:
-            got = f'"{printable(fault.msg)}"' + (f" in line {fault.lineno}" if fault.lineno else "")
-            remarks.append(f"{cell.label}: expected Python 3, got {got}. Left out the cell.")
-            continue
-        if source != cell.source and cell.kind is not Kind.GIVEN:
-            changed.append(cell.label)
-        if source.strip():
-            code.append(Code(cell.label, source, cell.kind))
-    if changed:
-        remarks.append(f"{', '.join(changed)}: expected Python, got IPython commands too. Left out the commands.")
-    return tuple(code), remarks
+def _ordered(template: Template, placed: Sequence[_Placed], cells: Sequence[_Placed]) -> Iterator[Code]:
+    """The code to run, in order: at one place, the assignment's own comes first."""
+    edited = [cell for cell in placed if cell.kind is Kind.GIVEN and not cell.released]
+    stale = _stale(template, cells)
+    code = [*(cell for cell in cells if cell not in stale), *(_addition(template, cell) for cell in edited)]
+    code.sort(key=lambda cell: (cell.place, cell.kind is not Kind.GIVEN, template.order.get(cell.id, 0)))
+    return (Code(cell.label, cell.source, cell.kind) for cell in code if cell.source.strip())
 
 
-def _plain(source: str) -> tuple[str, SyntaxError | None]:
-    """`source` as Python alone (nothing where it is in another language), and why it does not compile."""
-    if syntax_fault(source) is None:
-        return source, None
-    plain = plain_python(source) or ""
-    return plain, syntax_fault(plain)
+def _stale(template: Template, cells: Sequence[_Placed]) -> list[_Placed]:
+    """Solution cells as released whose exercise is solved in other cells: run last, they would undo it."""
+    stale = []
+    for id, copies in _copies(cells, Kind.SOLUTION).items():
+        solved = [functions(cell.source) | variables(cell.source) for cell in copies if not cell.released]
+        if solved and template.defines[id] <= set().union(*solved):
+            stale += [cell for cell in copies if cell.released]
+    return stale
+
+
+def _addition(template: Template, cell: _Placed) -> _Placed:
+    """What the student added to a locked cell: imports, and definitions of names that it does not define."""
+    known = {name for node in statements(template.cells[cell.id].source) for name in bound(node)}
+    added = [node for node in statements(cell.source) if bound(node) - known]
+    return replace(cell, source="\n".join(ast.unparse(node) for node in added), kind=Kind.OWN)
+
+
+def _given(template: Template, placed: Sequence[_Placed], demos: set[str]) -> Iterator[_Placed]:
+    """The assignment's own cells: where they stand, or where missing or late, before the first that follows.
+
+    The stub of a missing solution cell is one of them: whatever calls it learns that it was not attempted.
+    """
+    places = {cell.id: cell.place for cell in reversed(placed) if cell.id}
+    last = max(places.values(), default=0.0)
+    for id, cell in template.cells.items():
+        if template.is_run(id) or id in demos or (cell.is_solution and id not in places):
+            following = [at for other, at in places.items() if template.order[other] > template.order[id]]
+            place = min(places.get(id, last + 0.5), *(at - 0.5 for at in following), math.inf)
+            yield _Placed(place, plain_python(cell.source) or "", id, Kind.GIVEN)
+
+
+def _needed_demos(template: Template, written: Iterable[_Placed]) -> set[str]:
+    """The demonstrations whose names a solution uses: no exercise needs them, but nothing forbids it."""
+    solutions = [cell for cell in written if cell.kind is Kind.SOLUTION and not cell.released]
+    own = {name for cell in written for name in functions(cell.source) | variables(cell.source)}
+    return {demo for cell in solutions for demo in template.demos_for(cell.id, cell.source, own)}
 
 
 # --- what there is to say
@@ -248,3 +254,8 @@ def _missing(template: Template, cells: Sequence[Cell], found: set[str]) -> Iter
             yield f"{cell.id}: expected a code cell, got {got}. The exercise counts as not attempted."
     if given := [cell.id for cell in missing if not cell.is_solution]:
         yield f"{', '.join(given)}: expected locked cells as released, got none. Used the assignment's own."
+
+
+def _demo_remarks(template: Template, given: Iterable[_Placed]) -> Iterator[str]:
+    if demos := [cell.id for cell in given if template.cells[cell.id].is_demo]:
+        yield f"{', '.join(demos)}: expected no solution to need demonstrations, got one that does. Ran them too."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import symtable
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -105,6 +106,25 @@ class Template:
         cell = self.cells[id]
         return cell.is_given and not cell.is_demo
 
+    def demos_for(self, id: str, source: str, known: set[str]) -> set[str]:
+        """The demonstrations that bind what the cell `id` uses and neither it nor `known` binds; and what they use."""
+        found: set[str] = set()
+        for name in _used(source) - known:
+            before = [demo for demo, names in self.demos.items() if name in names and self.order[demo] < self.order[id]]
+            if before and before[-1] not in found:
+                demo = before[-1]
+                found |= {demo} | self.demos_for(demo, self.cells[demo].source, known | self.demos[demo])
+        return found
+
+    @cached_property
+    def demos(self) -> dict[str, set[str]]:
+        """By demonstration: the names that it binds."""
+        return {
+            id: variables(cell.source).union(*map(bound, statements(cell.source)))
+            for id, cell in self.cells.items()
+            if cell.is_demo
+        }
+
 
 def functions(source: str) -> set[str]:
     """The names of top-level functions and classes; also of a cell that does not parse."""
@@ -135,3 +155,17 @@ def bound(node: ast.stmt) -> set[str]:
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {alias.asname or alias.name for alias in node.names}
     return {node.name} if isinstance(node, _DEFINITIONS) else set()
+
+
+def _used(source: str) -> set[str]:
+    """The global names that a cell reads, at its top or in functions; none where it does not compile."""
+    try:
+        tables = [symtable.symtable(source, "<cell>", "exec")]
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return set()
+    names = {symbol.get_name() for symbol in tables[0].get_symbols() if symbol.is_referenced()}
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        names |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+    return names
