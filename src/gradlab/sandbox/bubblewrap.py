@@ -132,6 +132,7 @@ def _bubblewrap(folder: Path | None, limits: Limits) -> list[str]:
         *("--die-with-parent", "--new-session", "--hostname", "sandbox"),
         *privileges,
         *_system(),
+        *_folders("/opt/gradlab"),
         *("--ro-bind", str(PACKAGE), "/opt/gradlab/gradlab"),
         *(part for path in _site_packages()[:1] for part in ("--ro-bind", path, "/opt/site")),
         *(("--ro-bind", str(folder.resolve()), "/submission") if folder else ()),
@@ -168,8 +169,14 @@ def _system() -> tuple[str, ...]:
         mounts += ["--ro-bind-try", str(path), str(path)]
     prefix = os.path.realpath(sys.base_prefix)
     if not prefix.startswith("/usr/"):
-        mounts += ["--ro-bind", prefix, prefix]
+        mounts += [*_folders(str(Path(prefix).parent)), "--ro-bind", prefix, prefix]
     return tuple(mounts)
+
+
+def _folders(path: str) -> list[str]:
+    """Make `path` and the folders above it, open to all: bubblewrap's own are closed to any other user."""
+    steps = [*reversed(Path(path).parents), Path(path)][1:]
+    return [part for step in steps for part in ("--perms", "0755", "--dir", str(step))]
 
 
 @functools.cache

@@ -297,6 +297,7 @@ def main(fd: int, uid: int, limits: dict[str, int]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
+    os.close(null)
     host = Host(connection)
     sys.stdout = sys.stderr = host.printed
     with contextlib.suppress(HungUpError, BrokenPipeError, ConnectionResetError):

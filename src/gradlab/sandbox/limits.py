@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import time
@@ -129,8 +130,20 @@ def _make(folders: tuple[Path, ...], settings: dict[Path, list[tuple[str, int]]]
     return group
 
 
+@functools.cache
+def _sweep() -> None:
+    """Delete the groups that a killed run of ours left behind."""
+    for _, point, _ in _mounts():
+        for hierarchy in ("", *_V1):
+            for folder in (point / _own_path(hierarchy)).glob("gradlab-*-*"):
+                if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
+                    with contextlib.suppress(OSError):
+                        folder.rmdir()
+
+
 def best_cgroup(limits: Limits) -> Cgroup | None:
     """A fresh control group with `limits`, or none where this user may not make one."""
+    _sweep()
     name = f"gradlab-{os.getpid()}-{next(_NUMBERS)}"
     try:
         return _v1(limits, name) or _v2(limits, name)

@@ -1,0 +1,44 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+export MPLBACKEND ?= Agg
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help demo test lint unit course install system browser clean bench
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
+
+demo: install  ## release, make a class of 16, grade it, print the table
+	$(BIN)/gradlab demo
+
+test: install browser lint  ## everything: lint, types, unit, course and end-to-end tests, nbval
+	$(BIN)/pytest -q
+	$(BIN)/pytest -q --nbval source --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider
+
+lint: install  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: install  ## what one submission costs
+	$(BIN)/python benchmarks/one_submission.py
+
+install: system .venv/installed  ## the virtual environment, with the staff tools
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "expected Python 3.11 or newer, got $$($(PYTHON) --version). Name another: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "expected python3 -m venv to work. On Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+system:
+	@sh scripts/need bwrap bubblewrap
+
+browser:
+	@sh scripts/need chromium chromium
+	@sh scripts/need chromedriver chromium-driver
+
+clean:  ## delete what grading wrote: gradebook, submissions, verdicts
+	rm -rf .gradlab gradebook.db autograded/* feedback/* submitted/*
