@@ -1,0 +1,441 @@
+"""A submission's notebook is found, read and planned, whatever it holds."""
+
+import json
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from gradlab import magics, received
+from gradlab.cells import Kind, Plan, find_notebook, plan, read_submission
+from gradlab.course import Assignment, Course
+from gradlab.template import stub
+
+HERE = Path(__file__).parent / "submissions"
+SOLUTIONS = {"double": "def double(x):\n    return x + x", "step": "step_size = 0.25"}
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Assignment:
+    return Course(HERE / "course").assignment("tiny")
+
+
+@pytest.fixture
+def planned(tiny: Assignment):
+    def planned(name: str) -> Plan:
+        return plan(tiny, read_submission(HERE / name).cells)
+
+    return planned
+
+
+def run(planned: Plan) -> dict[str, object]:
+    """The names after running a plan; a cell that fails does not stop the rest, as in the host."""
+    names: dict[str, object] = {}
+    for code in planned.code:
+        try:
+            exec(code.source, names)  # noqa: S102 (the fixtures are ours)
+        except NotImplementedError:
+            continue
+    return names
+
+
+def labels(planned: Plan) -> list[str]:
+    return [code.label for code in planned.code]
+
+
+# --- the plan
+
+
+def test_solved(planned):
+    """Given and solution cells run in order; demonstrations, grade cells and prose do not."""
+    found = planned("solved.ipynb")
+    assert labels(found) == ["cell 2 (setup)", "cell 3 (double_solution)", "cell 6 (half)", "cell 7 (step_solution)"]
+    assert [code.kind for code in found.code] == [Kind.GIVEN, Kind.SOLUTION, Kind.GIVEN, Kind.SOLUTION]
+    assert found.remarks == ()
+    assert found.solutions == SOLUTIONS
+    assert found.unchanged == frozenset()
+
+
+def test_untouched(planned):
+    """An exercise whose cell is as released is unchanged."""
+    found = planned("untouched.ipynb")
+    assert found.unchanged == {"double", "step"}
+    assert found.remarks == ()
+
+
+def test_cells_deleted(planned):
+    """Given cells are put back before the first that follows; the stub of a missing solution stands in."""
+    found = planned("cells_deleted.ipynb")
+    assert labels(found) == [
+        "given cell (setup)",
+        "given cell (double_solution)",
+        "given cell (half)",
+        "cell 1 (step_solution)",
+    ]
+    assert found.remarks == (
+        "double_solution: expected a code cell, got none. The exercise counts as not attempted.",
+        "setup, double, half, step: expected locked cells as released, got none. Used the assignment's own.",
+    )
+    with pytest.raises(NotImplementedError, match='tiny/double: say "two times x"'):
+        run(found)["double"](1)
+
+
+def test_all_cells_deleted(tiny):
+    """Of an empty notebook there is one remark, and everything is a stub."""
+    found = plan(tiny, ())
+    (remark,) = found.remarks
+    assert remark == "expected the assignment's cells, got none of them. All exercises count as not attempted."
+    assert labels(found)[0] == "given cell (setup)"
+    assert found.solutions == {}
+
+
+def test_last_given_cell_deleted(tiny):
+    """A given cell that nothing follows is put after the last that goes before it."""
+    cells = [cell for cell in read_submission(HERE / "solved.ipynb").cells if cell.id in ("setup", "double_solution")]
+    assert labels(plan(tiny, cells)) == [
+        "cell 1 (setup)",
+        "cell 2 (double_solution)",
+        "given cell (half)",
+        "given cell (step_solution)",
+    ]
+
+
+def test_cells_duplicated(planned):
+    """Both copies run, and the last definition counts."""
+    found = planned("cells_duplicated.ipynb")
+    assert run(found)["double"](1) == 3
+    assert found.remarks == (
+        "double_solution: expected one cell, got cells 3, 4. Ran them all: the last definition counts.",
+    )
+    assert found.solutions["double"] == f"{SOLUTIONS['double']}\n\n\ndef double(x):\n    return 3 * x"
+
+
+def test_stub_duplicated(planned):
+    """A copy of the stub after the solution does not undo it."""
+    found = planned("stub_duplicated.ipynb")
+    assert run(found)["double"](2) == 4
+    assert found.unchanged == frozenset()
+
+
+def test_setup_copied_and_rewritten(planned):
+    """A copy of a locked cell that was written over is the student's own cell."""
+    found = planned("setup_copied_and_rewritten.ipynb")
+    assert labels(found)[:2] == ["cell 2 (setup)", "cell 3"]
+    assert found.code[1].kind is Kind.OWN
+    assert run(found)["helper"] == 3
+    assert found.remarks == ()
+
+
+def test_cells_reordered(planned):
+    """The student's cells keep their order; given cells come before whatever follows them in the assignment."""
+    found = planned("cells_reordered.ipynb")
+    assert labels(found) == [
+        "given cell (setup)",
+        "given cell (half)",
+        "cell 1 (step_solution)",
+        "cell 3 (double_solution)",
+    ]
+    assert found.remarks == (
+        "cell 3 (double_solution): expected it before step, got it after. Kept the submission's order.",
+    )
+
+
+def test_given_cells_edited(planned):
+    """The released text is run; imports and definitions that the student added are kept, other changes are not."""
+    found = planned("given_cells_edited.ipynb")
+    assert labels(found)[:2] == ["cell 2 (setup)", "cell 2 (setup)"]
+    assert [code.kind for code in found.code][:2] == [Kind.GIVEN, Kind.OWN]
+    names = run(found)
+    assert {"cmath", "p", "mine"} <= set(names)
+    assert names["math"].__name__ == "math"
+    assert found.remarks == (
+        "cell 2 (setup): expected a locked cell as released, got it edited. Used the released text.",
+        "cell 4 (double): expected a locked cell as released, got it edited. Used the released text.",
+    )
+
+
+@pytest.mark.parametrize("name", ["metadata_stripped.ipynb", "nbformat3.ipynb"])
+def test_metadata_stripped(planned, name):
+    """Cells are recognised by their text, and solutions by what they define."""
+    found = planned(name)
+    assert [label.split(" (")[1] for label in labels(found)] == [
+        "setup)",
+        "double_solution)",
+        "half)",
+        "step_solution)",
+    ]
+    assert found.solutions == SOLUTIONS
+    assert found.remarks == ()
+
+
+def test_metadata_odd(planned):
+    """Metadata of the wrong types is no metadata."""
+    found = planned("metadata_odd.ipynb")
+    assert found.solutions == SOLUTIONS
+    assert run(found)["double"](2) == 4
+
+
+def test_own_cells(planned):
+    """The student's own cells run in their places, but for those that only call check."""
+    found = planned("own_cells.ipynb")
+    assert labels(found) == [
+        "cell 2 (setup)",
+        "cell 3",
+        "cell 4 (double_solution)",
+        "cell 7 (half)",
+        "cell 8 (step_solution)",
+    ]
+    assert run(found)["double"](2) == 4
+
+
+def test_solution_is_markdown(planned):
+    """A solution cell turned into prose is not attempted, and the remark says why."""
+    found = planned("solution_is_markdown.ipynb")
+    assert found.remarks == (
+        "double_solution: expected a code cell, got a markdown cell. The exercise counts as not attempted.",
+    )
+
+
+def test_magics(planned):
+    """IPython's lines become plain Python; a cell in another language is left out; text in strings stays."""
+    found = planned("magics.ipynb")
+    assert found.remarks == (
+        "cell 2, cell 3, cell 4, cell 5: expected Python, got IPython commands too. Left out the commands.",
+    )
+    names = run(found)
+    assert names["files"] is None
+    assert names["text"] == "\n%not a magic\n!nor this\n"
+    assert (names["last"], names["timed"]) == (1, 1)
+    assert found.code[1].source.count("\n") == 13
+
+
+def test_python2(planned):
+    """A cell that does not parse is left out, with Python's own words; the rest runs."""
+    found = planned("python2.ipynb")
+    assert found.remarks == (
+        "cell 3 (double_solution): expected Python 3, got \"Missing parentheses in call to 'print'. "
+        'Did you mean print(...)?" in line 2. Left out the cell.',
+    )
+    assert labels(found) == ["cell 2 (setup)", "cell 6 (half)", "cell 7 (step_solution)"]
+    assert "print x" in found.solutions["double"]
+
+
+def test_uses_demonstration(planned):
+    """A demonstration runs where a solution uses its names."""
+    found = planned("uses_demonstration.ipynb")
+    assert run(found)["step_size"] == 0.25
+    assert found.remarks == (
+        "demo_twice: expected no solution to need demonstrations, got one that does. Ran them too.",
+    )
+
+
+def test_control_characters(planned):
+    """No control character of a submission gets into a remark."""
+    (remark,) = planned("control_characters.ipynb").remarks
+    assert remark.isprintable()
+    assert 'got "invalid non-printable character U+0007" in line 2' in remark
+
+
+def test_too_much_code(tiny, monkeypatch):
+    """Code beyond the limit is left out."""
+    monkeypatch.setattr("gradlab.cells._MAX_CODE_CHARS", 60)
+    found = plan(tiny, read_submission(HERE / "solved.ipynb").cells)
+    assert "got more. Left out the rest." in found.remarks[0]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["-" * 200_000 + "1", "(" * 1000, "1+" * 200_000 + "1", "\0", "9" * 5000, "x" * (magics.MAX_SOURCE_CHARS + 1)],
+    ids=["unary", "brackets", "sum", "null", "digits", "long"],
+)
+def test_hostile_source(tiny, source):
+    """Code that would break the parser is left out with a remark."""
+    cells = read_submission(HERE / "solved.ipynb").cells
+    (index,) = (i for i, cell in enumerate(cells) if cell.id == "double_solution")
+    hostile = [*cells[:index], type(cells[0])("code", source, cells[index].metadata), *cells[index + 1 :]]
+    found = plan(tiny, hostile)
+    assert "expected Python 3" in " ".join(found.remarks)
+    assert labels(found) == ["cell 2 (setup)", "cell 6 (half)", "cell 7 (step_solution)"]
+
+
+def test_too_many_magics(tiny):
+    """A cell of nothing but magics ends, and is left out."""
+    cells = read_submission(HERE / "solved.ipynb").cells
+    assert "expected Python 3" in plan(tiny, [*cells, type(cells[0])("code", "!ls\n" * 500, {})]).remarks[0]
+
+
+def test_stub_quotes():
+    """A hint with quotation marks gives a stub that compiles."""
+    source = "### BEGIN SOLUTION set config[\"t\"] and 'v'\npass\n### END SOLUTION"
+    with pytest.raises(NotImplementedError, match=r"a/f: set config\[\"t\"\] and 'v'"):
+        exec(stub(source, "a/f"))  # noqa: S102 (our own text)
+
+
+# --- reading
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("invalid_json.ipynb", "invalid JSON at line 3, Expecting property name enclosed in double quotes"),
+        ("truncated.ipynb", "invalid JSON at line"),
+        ("empty.ipynb", "it is empty"),
+        ("not_a_notebook.ipynb", "it holds a list, not a notebook"),
+        ("no_cells.ipynb", "it has no list of cells"),
+        ("absent.ipynb", "No such file or directory"),
+    ],
+)
+def test_unreadable(name, reason):
+    """A file that is no notebook gives no cells, and a remark with the reason."""
+    found = read_submission(HERE / name)
+    assert (found.cells, found.readable) == ((), False)
+    assert found.remarks[0].startswith(f"expected a notebook, got a file that cannot be read: {reason}")
+
+
+@pytest.mark.parametrize("name", ["utf8_bom.ipynb", "utf16.ipynb", "latin1.ipynb", "surrogates.ipynb"])
+def test_encodings(planned, name):
+    """The encoding of the file costs nothing."""
+    assert run(planned(name))["double"](2) == 4
+    expected = ("expected UTF-8, got another encoding. Replaced what could not be read.",) if "latin" in name else ()
+    assert read_submission(HERE / name).remarks == expected
+
+
+def test_surrogates():
+    """Two halves are one character, a lone half is replaced: every source can be sent on as UTF-8."""
+    source = next(c.source for c in read_submission(HERE / "surrogates.ipynb").cells if c.id == "step_solution")
+    assert "😀" in source
+    assert b"\xef\xbf\xbd" in source.encode()
+
+
+def test_odd_cells():
+    """What is not a cell is left out, with a remark, and the cell numbers stay."""
+    found = read_submission(HERE / "odd_cells.ipynb")
+    assert [cell.source for cell in found.cells if cell.cell_type == "code"] == ["a = 1\nb = 2", "c = 1\nd = 2"]
+    assert found.cells[8].source == "a = 1\nb = 2"
+    assert found.remarks == ("expected cells with a type and a source, got 8 without. Left them out.",)
+
+
+def test_too_many_cells(tmp_path, monkeypatch):
+    """Cells beyond the limit are left out."""
+    monkeypatch.setattr(received, "_MAX_CELLS", 3)
+    found = read_submission(HERE / "solved.ipynb")
+    assert len(found.cells) == 3
+    assert found.remarks == ("expected at most 3 cells, got 8. Left out the rest.",)
+
+
+def test_nested_too_deeply(tmp_path):
+    """JSON that would break the parser is a remark."""
+    path = tmp_path / "deep.ipynb"
+    path.write_text("[" * 200_000)
+    assert "nested too deeply" in read_submission(path).remarks[0]
+
+
+def test_too_large(tmp_path):
+    """A file beyond the limit is not opened for reading; the remark states both sizes."""
+    path = tmp_path / "large.ipynb"
+    with path.open("wb") as file:
+        file.truncate(received.MAX_NOTEBOOK_BYTES + (1 << 20))
+    assert "it has 513 MiB, and 512 MiB are read at most" in read_submission(path).remarks[0]
+
+
+def test_200_mib(tmp_path, tiny):
+    """A notebook with 200 MiB of output is planned as any other."""
+    content = json.loads((HERE / "solved.ipynb").read_text())
+    content["cells"][2]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * (200 << 20)}]
+    path = tmp_path / "tiny.ipynb"
+    path.write_text(json.dumps(content))
+    del content
+    assert plan(tiny, read_submission(path).cells).solutions == SOLUTIONS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 << 20  # KiB
+
+
+def test_not_regular(tmp_path):
+    """A pipe or a link is refused, and nothing waits for it."""
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    (tmp_path / "link.ipynb").symlink_to(HERE / "solved.ipynb")
+    assert "it is not a regular file" in read_submission(tmp_path / "pipe.ipynb").remarks[0]
+    assert not read_submission(tmp_path / "link.ipynb").readable
+
+
+# --- finding
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Fills a folder: names to fixtures."""
+
+    def folder(**files: str) -> Path:
+        for name, fixture in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes((HERE / fixture).read_bytes())
+        return tmp_path
+
+    return folder
+
+
+def test_find_expected(folder, tiny):
+    """The expected name needs no remark; checkpoints and hidden files are nobody's work."""
+    files = {".ipynb_checkpoints/tiny-checkpoint.ipynb": "solved.ipynb", "._tiny.ipynb": "empty.ipynb"}
+    path, remarks = find_notebook(folder(**{"tiny.ipynb": "solved.ipynb"}, **files), tiny)
+    assert (path.name, remarks) == ("tiny.ipynb", [])
+
+
+def test_find_wrong_name(folder, tiny):
+    """A single notebook is taken whatever its name; the remark can be printed."""
+    path, remarks = find_notebook(folder(**{"my\n\x1b[31m hw (1).IPYNB": "solved.ipynb"}), tiny)
+    assert path.read_bytes() == (HERE / "solved.ipynb").read_bytes()
+    assert remarks == ["expected tiny.ipynb, got my [31m hw (1).IPYNB. Graded it."]
+
+
+def test_find_undecodable_name(folder, tiny):
+    """A file name that is no UTF-8 is found and can be named."""
+    path = os.fsencode(folder()) + b"/\xff.ipynb"
+    Path(os.fsdecode(path)).write_bytes((HERE / "solved.ipynb").read_bytes())
+    found, remarks = find_notebook(folder(), tiny)
+    assert read_submission(found).readable
+    assert remarks[0].isprintable()
+
+
+def test_find_among_several(folder, tiny):
+    """The expected name wins; the others are named."""
+    path, remarks = find_notebook(folder(**{"tiny.ipynb": "untouched.ipynb", "a.ipynb": "solved.ipynb"}), tiny)
+    assert path.name == "tiny.ipynb"
+    assert remarks == ["expected one notebook, got 2. Not graded: a.ipynb."]
+
+
+def test_find_by_cells(folder, tiny):
+    """Of several with other names, the one with most of the assignment's cells is taken."""
+    files = {"a.ipynb": "invalid_json.ipynb", "b.ipynb": "cells_deleted.ipynb", "c.ipynb": "solved.ipynb"}
+    path, remarks = find_notebook(folder(**files), tiny)
+    assert path.name == "c.ipynb"
+    assert remarks == [
+        "expected tiny.ipynb, got c.ipynb. Graded it.",
+        "expected one notebook, got 3. Not graded: a.ipynb, b.ipynb.",
+    ]
+
+
+def test_find_in_subfolder(folder, tiny):
+    """A notebook in an unpacked sub-folder is found."""
+    path, remarks = find_notebook(folder(**{"hw/tiny/tiny.ipynb": "solved.ipynb"}), tiny)
+    assert path.name == "tiny.ipynb"
+    assert remarks == ["expected tiny.ipynb, got hw/tiny/tiny.ipynb. Graded it."]
+
+
+def test_find_none(folder, tiny, tmp_path):
+    """An empty folder, no folder and a linked folder give no notebook and a remark."""
+    assert find_notebook(folder(), tiny) == (None, ["expected tiny.ipynb, got no notebook in the folder."])
+    assert find_notebook(tmp_path / "absent", tiny) == (None, ["expected a folder with tiny.ipynb, got none."])
+    (tmp_path / "linked").symlink_to(HERE)
+    assert find_notebook(tmp_path / "linked", tiny) == (None, ["expected a folder with tiny.ipynb, got none."])
+
+
+def test_find_link(folder, tiny):
+    """A linked notebook is refused, and another one beside it taken."""
+    where = folder(**{"other.ipynb": "solved.ipynb"})
+    (where / "tiny.ipynb").symlink_to(HERE / "solved.ipynb")
+    (where / "linked").symlink_to(HERE)
+    path, remarks = find_notebook(where, tiny)
+    assert path.name == "other.ipynb"
+    assert remarks[0] == "tiny.ipynb: expected a file, got a symbolic link. Did not open it."
