@@ -3,3 +3,33 @@
 c = get_config()  # noqa: F821 (nbgrader defines it)
 
 c.CourseDirectory.course_id = "gradlab"
+
+# A blank is released as `raise NotImplementedError("<assignment>/<exercise>: <hint>")`.
+c.GenerateAssignment.preprocessors = [
+    "nbgrader.preprocessors.IncludeHeaderFooter",
+    "nbgrader.preprocessors.InstantiateTests",
+    "nbgrader.preprocessors.LockCells",
+    "gradlab.gradebook.ReleaseBlanks",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.CheckCellMetadata",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.SaveCells",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbgrader.preprocessors.ClearMarkScheme",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.ClearSolutions.text_stub = "*Your answer here.*"
+
+# `nbgrader autograde` never runs a student's code itself: the sandbox does, and the hidden graders judge it.
+c.Autograde.sanitize_preprocessors = []  # GradlabExecute reads the notebook as it was submitted
+c.Autograde.autograde_preprocessors = [
+    "gradlab.gradebook.GradlabExecute",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
+# `nbgrader generate_feedback` and formgrader's button write gradlab's own page, with marks and comments given by hand.
+c.GenerateFeedback.exporter_class = "gradlab.gradebook.FeedbackExporter"
+c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]

@@ -1,0 +1,10 @@
+"""Everything between gradlab and nbgrader: release, gradebook, and plug-ins for nbgrader's own commands.
+
+Importing it imports nbgrader, which takes seconds: do so where it is needed, and never in a worker.
+"""
+
+from gradlab.gradebook.book import Gradebook
+from gradlab.gradebook.execute import FeedbackExporter, GradlabExecute
+from gradlab.gradebook.release import ReleaseBlanks, make_release
+
+__all__ = ["FeedbackExporter", "Gradebook", "GradlabExecute", "ReleaseBlanks", "make_release"]

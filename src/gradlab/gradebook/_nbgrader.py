@@ -1,0 +1,45 @@
+"""All that the kit takes from nbgrader 0.9.6. No other module imports it: check this list when nbgrader changes.
+
+The import costs 3 seconds, so that nothing imports this package before it is needed, and worker processes never do.
+"""
+
+import os
+import sys
+import warnings
+
+# The program `alembic` is run when a gradebook is made; a venv that was not activated does not have it on PATH.
+_programs = os.path.dirname(sys.executable)
+if _programs not in os.environ.get("PATH", "").split(os.pathsep):
+    os.environ["PATH"] = os.pathsep.join(filter(None, [_programs, os.environ.get("PATH", "")]))
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # nbgrader's own, and those of what it imports: a TA can do nothing about them
+    from nbconvert.exporters import Exporter, NotebookExporter
+    from nbformat import from_dict
+    from nbgrader.api import Comment, Grade, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
+    from nbgrader.api import Gradebook as NbgraderGradebook
+    from nbgrader.apps.baseapp import NbGrader
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.preprocessors import AssignLatePenalties, ClearSolutions, NbGraderPreprocessor
+    from nbgrader.utils import capture_log, compute_checksum, parse_utc
+
+__all__ = [
+    "AssignLatePenalties",
+    "ClearSolutions",
+    "Comment",
+    "Exporter",
+    "GenerateAssignment",
+    "Grade",
+    "MissingEntry",
+    "NbGrader",
+    "NbGraderPreprocessor",
+    "NbgraderGradebook",
+    "NotebookExporter",
+    "Student",
+    "SubmittedAssignment",
+    "SubmittedNotebook",
+    "capture_log",
+    "compute_checksum",
+    "from_dict",
+    "parse_utc",
+]

@@ -1,0 +1,89 @@
+"""nbgrader's own commands, plugged into gradlab: ``nbgrader autograde`` grades in the sandbox, feedback is our page."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gradlab.course import Assignment, Course
+from gradlab.errors import GradebookError, GraderError
+from gradlab.feedback import feedback_page
+from gradlab.gradebook import _nbgrader as nbgrader
+from gradlab.gradebook.autograded import autograded_notebook
+from gradlab.gradebook.book import Gradebook, marks_of, read_work
+from gradlab.grading.verdict import Verdict
+
+__all__ = ["FeedbackExporter", "GradlabExecute"]
+
+
+class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
+    """In the place of nbgrader's Execute: grades the submission in the sandbox, and fills the grade cells."""
+
+    def preprocess(self, nb: Any, resources: Any) -> Any:
+        """The notebook as ``gradlab grade`` leaves it in ``autograded/``, ready for nbgrader's SaveAutoGrades.
+
+        Raises
+        ------
+        GradlabError
+            Where the kit failed: nbgrader then reports the submission as failed, and writes no score.
+        """
+        about = resources["nbgrader"]
+        assignment = Course.find(Path.cwd()).assignment(about["assignment"])  # nbgrader works in the course's folder
+        folder = assignment.course.root / "submitted" / about["student"] / assignment.name
+        verdict = _verdict(assignment, folder, about["student"])
+        with Gradebook.open(assignment) as book:
+            notebook = autograded_notebook(book.released, read_work(assignment, folder), verdict)
+        return nbgrader.from_dict(notebook), resources
+
+
+def _verdict(assignment: Assignment, folder: Path, student: str) -> Verdict:
+    from gradlab.grading.batch import grade_all
+    from gradlab.grading.grade import GradeOptions
+
+    with _light_workers():
+        (graded,) = grade_all(assignment, {student: folder}, GradeOptions(), workers=1)
+    if graded.verdict is None:
+        raise GraderError(graded.error)
+    return graded.verdict
+
+
+@contextlib.contextmanager
+def _light_workers() -> Iterator[None]:
+    """Worker processes that start from here do not import the main program, which is nbgrader."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+class FeedbackExporter(nbgrader.Exporter):  # type: ignore[misc]  # nbgrader has no types
+    """Makes the feedback page of a graded notebook, with the marks and comments that the gradebook holds now."""
+
+    file_extension = ".html"
+    output_mimetype = "text/html"
+
+    def from_notebook_node(self, nb: Any, resources: Any = None, **_: Any) -> tuple[str, Any]:
+        """The page, and nbconvert's resources.
+
+        Raises
+        ------
+        GradebookError
+            Where the notebook was not graded by gradlab.
+        """
+        nb, resources = super().from_notebook_node(nb, resources)
+        about = resources["nbgrader"]
+        data = nb.metadata.get("gradlab", {}).get("verdict")
+        if data is None:
+            raise GradebookError(
+                f"{about['assignment']} submission={about['student']}: expected a notebook graded by gradlab, got "
+                f"another. Run: gradlab grade {about['assignment']} --student {about['student']}"
+            )
+        with nbgrader.NbgraderGradebook(about["db_url"]) as rows:
+            submitted = rows.find_submission_notebook(about["notebook"], about["assignment"], about["student"])
+            return feedback_page(nb, Verdict.from_dict(data), marks_of(submitted)), resources

@@ -1,0 +1,64 @@
+"""Folders of results, written file by file, so that a crash leaves each file old or new, and never half."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["fill_folder", "supporting_files"]
+
+_MAX_FILE_BYTES = 16 << 20
+_MAX_FILES = 200
+_IGNORED = (".ipynb_checkpoints", "__pycache__", "feedback")  # as nbgrader does
+
+
+def supporting_files(folder: Path) -> dict[str, Path]:
+    """The files beside a notebook, by their path in `folder`: what formgrader may show next to it.
+
+    Links are left out, for they may point at anything; so are huge files.
+    """
+    found: dict[str, Path] = {}
+    for root, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if name not in _IGNORED and not name.endswith(".ipynb"))
+        for path in (Path(root, name) for name in sorted(files)):
+            status = path.lstat()
+            plain = stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_FILE_BYTES
+            if plain and path.suffix.lower() not in (".ipynb", ".pyc") and len(found) < _MAX_FILES:
+                found[str(path.relative_to(folder))] = path
+    return found
+
+
+def fill_folder(folder: Path, files: Mapping[str, str | Path], *, mode: int) -> None:
+    """Make `folder` hold exactly `files` (text, or the file to copy): each replaced as a whole, the last one last."""
+    kept = {folder / name for name in files}
+    on_the_way = {parent for path in kept for parent in path.parents}
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink() and path not in on_the_way:
+            path.rmdir()  # what it held went before it
+        elif not path.is_dir() and path not in kept:
+            path.unlink()
+    for name, content in files.items():
+        _write(folder / name, content, mode)
+
+
+def _write(path: Path, content: str | Path, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with open(handle, "wb") as file:
+            if isinstance(content, str):
+                file.write(content.encode("utf-8", "replace"))
+            else:
+                with content.open("rb") as source:
+                    shutil.copyfileobj(source, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, mode)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
