@@ -239,7 +239,7 @@ def _where(tb: TracebackType | None) -> str:
 
 
 def _span(values: Array, tolerance: float, digits: int = 4) -> str:
-    return _numbers(values, digits) + (f" ± {tolerance:g}" if tolerance else "")
+    return _numbers(values, digits) + (f" ± {tolerance:g}" if tolerance >= 1e-4 else "")
 
 
 def _numbers(values: Array, digits: int = 4) -> str:

@@ -35,7 +35,7 @@ def plot_histories(runs: Mapping[str, _Trained], part: str = "train", *, title: 
     Parameters
     ----------
     runs : dict of label to a trained solver
-        Its `train_acc_history` or `val_acc_history` is drawn; entry 0 is the accuracy before training.
+        Its `train_acc_history` or `val_acc_history` is drawn; entry 0 is the accuracy after the first iteration.
     part : "train" or "val"
     title : str
         The claim.
@@ -43,6 +43,7 @@ def plot_histories(runs: Mapping[str, _Trained], part: str = "train", *, title: 
     ax = _axes(title, "epoch", f"{'training' if part == 'train' else 'validation'} accuracy (fraction)")
     for label, run in runs.items():
         ax.plot(getattr(run, f"{part}_acc_history"), "o-", label=label, markersize=4, linewidth=1)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylim(0, 1.05 if part == "train" else None)
     ax.legend()
 
