@@ -1,0 +1,137 @@
+"""dropout_backward sends the gradient through the mask that the forward pass drew.
+
+It is judged on the caches of the submission's own dropout_forward, whose layout nobody else knows, and relative to what that forward pass did:
+dropout is linear entry by entry, so its derivative is out / x, whatever the scale. Where the forward pass gives nothing to
+work with, the cache comes from the reference. So a wrong forward pass costs nothing here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradlab.grading import (
+    array,
+    expect,
+    expect_close,
+    observe,
+    weight,
+)
+from gradlab.grading.judge import attempt, expect_one_of, mask_in
+
+
+@dataclass
+class Pass:
+    """A forward pass: its cache, and the factors by which a right backward pass may multiply the gradient."""
+
+    cache: Any
+    factors: list[np.ndarray]
+
+
+def far_from_zero(rng, shape):
+    return rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 3.0, shape)
+
+
+def own_pass(submission, x, mode, p) -> Pass | None:
+    """What the submission's own forward pass did, if it can be worked with."""
+    reply, _ = attempt(submission.dropout_forward, x, {"mode": mode, "p": p})
+    if not (isinstance(reply, tuple) and len(reply) == 2):
+        return None
+    out, broken = attempt(array, reply[0], x.shape, "out")
+    if broken:
+        return None
+    ratio = out / x
+    kept = ratio != 0
+    if mode == "train" and mask_in(reply[1], kept) is False:
+        return None
+    specified = kept / p if mode == "train" else np.ones(x.shape)
+    return Pass(reply[1], [ratio, specified])
+
+
+def reference_pass(reference, rng, x, mode, p) -> Pass:
+    out, cache = reference.dropout_forward(x, {"mode": mode, "p": p, "seed": int(rng.integers(10**6))})
+    return Pass(cache, [out / x])
+
+
+def backward(submission, reference, rng, dout, x, mode, p):
+    """dx and the factors that it may be made with, from a cache that the submission can read."""
+    own = own_pass(submission, x, mode, p)
+    if own is not None:
+        dx, broken = attempt(submission.dropout_backward, dout, own.cache)
+        if not broken:
+            return dx, own.factors
+    other = reference_pass(reference, rng, x, mode, p)
+    return submission.dropout_backward(dout, other.cache), other.factors
+
+
+def judge(dx, dout, factors, what, hint, rtol=1e-6):
+    dx = array(dx, dout.shape, what)
+    kept = factors[0] != 0
+    scale = np.median(dx[kept] / (dout * factors[0])[kept]) if kept.any() else 0.0
+    observe(**{f"{what}: scale where kept": scale, f"{what}: zero where dropped": bool((dx[~kept] == 0).all())})
+    if not (dx[~kept] == 0).all():
+        expect(False, f"{what}: expected 0 where the forward pass dropped the entry, got {int((dx[~kept] != 0).sum())} others.")
+    expect_one_of(dx, [dout * factor for factor in factors], what, rtol=rtol, hint=hint)
+
+
+@weight(3)
+def test_training(submission, reference, rng):
+    """In training dx is dout times what the forward pass multiplied each entry by."""
+    for name, p in (("a low p", 0.3), ("a high p", 0.8)):
+        x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
+        dx, factors = backward(submission, reference, rng, dout, x, "train", p)
+        judge(dx, dout, factors, f"dx with {name}", "Kept entries were scaled on the way forward: scale their gradient too.")
+
+
+@weight(2)
+def test_test_mode(submission, reference, rng):
+    """At test time dx is dout."""
+    for p in (0.3, 0.8):
+        x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
+        dx, factors = backward(submission, reference, rng, dout, x, "test", p)
+        judge(dx, dout, [factors[-1], factors[0]], "dx in test mode", "Nothing was dropped or scaled on the way forward.")
+
+
+@weight(1)
+def test_any_shape(submission, reference, rng):
+    """Gradients of one, three and four dimensions work in both modes."""
+    for shape in ((60,), (3, 4, 5), (2, 3, 4, 5)):
+        for mode in ("train", "test"):
+            x, dout = far_from_zero(rng, shape), far_from_zero(rng, shape)
+            dx, factors = backward(submission, reference, rng, dout, x, mode, 0.65)
+            judge(dx, dout, factors[::-1] if mode == "test" else factors, f"dx of {len(shape)} dimensions, {mode} mode", "")
+
+
+@weight(1)
+def test_each_cache_has_its_own_mask(submission, reference, rng):
+    """The mask comes from the cache: a later forward pass does not change an earlier one's gradient."""
+    x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
+    passes = [own_pass(submission, x, "train", 0.4) for _ in range(2)]
+    readable = all(one and not attempt(submission.dropout_backward, dout, one.cache)[1] for one in passes)
+    if not readable:
+        passes = [reference_pass(reference, rng, x, "train", 0.4) for _ in range(2)]
+    for name, one in zip(("first", "second"), passes, strict=True):
+        dx = submission.dropout_backward(dout, one.cache)
+        judge(dx, dout, one.factors, f"dx of the {name} of two forward passes", "Draw no mask here: the cache holds it.")
+
+
+@weight(1)
+def test_repeated_calls_agree(submission, reference, rng):
+    """The same gradient and the same cache give the same dx each time, and twice the gradient gives twice dx."""
+    x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
+    one = own_pass(submission, x, "train", 0.4)
+    if one is None or attempt(submission.dropout_backward, dout, one.cache)[1]:
+        one = reference_pass(reference, rng, x, "train", 0.4)
+    first = array(submission.dropout_backward(dout, one.cache), dout.shape, "dx")
+    again = submission.dropout_backward(dout, one.cache)
+    expect_close(again, first, "dx of a second call", evidence=False)
+    double = submission.dropout_backward(2 * dout, one.cache)
+    expect_close(double, 2 * first, "dx of twice the gradient", evidence=False)
+
+
+@weight(0.5)
+def test_single_precision(submission, reference, rng):
+    """A gradient in single precision (float32) works."""
+    x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15)).astype(np.float32)
+    dx, factors = backward(submission, reference, rng, dout, x, "train", 0.7)
+    judge(dx, dout.astype(np.float64), factors, "dx in float32", "", rtol=1e-5)

@@ -1,0 +1,181 @@
+"""dropout_forward keeps each entry with probability p, divides what it keeps by p, and does nothing at test time.
+
+Every mask is read from the output, so any way to draw it is accepted. p is never near 0.5, where keeping and
+dropping look alike.
+"""
+
+import numpy as np
+
+from gradlab.grading import (
+    array,
+    binomial_tail,
+    expect,
+    expect_close,
+    expect_share,
+    observe,
+    read_mask,
+    read_ratio,
+    unpack,
+    weight,
+)
+from gradlab.grading.judge import attempt, mask_in
+
+
+def forward(submission, x, mode="train", **param):
+    reply = submission.dropout_forward(x, {"mode": mode, **param})
+    return unpack(reply, ("out", "cache"), "dropout_forward")
+
+
+def far_from_zero(rng, shape):
+    """Entries of both signs, none so small that a mask could not be read from them."""
+    return rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 3.0, shape)
+
+
+def keep_probabilities(rng):
+    return round(rng.uniform(0.15, 0.35), 3), round(rng.uniform(0.65, 0.85), 3)
+
+
+@weight(2)
+def test_scale(submission, rng):
+    """In training every entry is either 0 or the input's divided by p, whatever its sign."""
+    for name, p in zip(("a low p", "a high p"), keep_probabilities(rng), strict=True):
+        x = far_from_zero(rng, (40, 30))
+        x[:, 4] = 0.0
+        out, _ = forward(submission, x, p=p)
+        read_mask(out, x, p, f"out with {name}")
+
+
+@weight(2)
+def test_share_of_kept_entries(submission, rng):
+    """In training the share of entries that are kept is p.
+
+    Two exact binomial tests on 250,000 entries at 1e-10 each: false alarms at most 2e-10.
+    """
+    for name, p in zip(("a low p", "a high p"), keep_probabilities(rng), strict=True):
+        x = far_from_zero(rng, (500, 500))
+        out, _ = forward(submission, x, p=p)
+        expect_share(read_ratio(out, x) != 0, p, f"share of kept entries with {name}", hint="p is the probability to keep.")
+
+
+@weight(1)
+def test_entries_are_independent(submission, rng):
+    """Each entry has its own chance: no two rows, and no two columns, share their fate.
+
+    Neighbours agree like coins with p² + (1 − p)²; rows and columns keep like coins with p. With 160 rows and 240 columns
+    that is 798 exact binomial tests at 1e-12 each: false alarms at most 8e-10.
+    """
+    p = keep_probabilities(rng)[1]
+    x = far_from_zero(rng, (160, 240))
+    out, _ = forward(submission, x, p=p)
+    kept = read_ratio(out, x) != 0
+    for name, lines in (("rows", kept), ("columns", kept.T)):
+        rarest = min(binomial_tail(int(line.sum()), line.size, p) for line in lines)
+        agreeing = (lines[1:] == lines[:-1]).sum(axis=1)
+        together = min(binomial_tail(int(k), lines.shape[1], p**2 + (1 - p) ** 2) for k in agreeing)
+        observe(**{f"{name} alike": bool(min(rarest, together) <= 1e-12)})
+        expect(min(rarest, together) > 1e-12, f"out: expected a mask entry for every entry of x, but whole {name} share theirs.")
+
+
+@weight(1)
+def test_any_shape(submission, rng):
+    """Inputs of one, two, three and four dimensions work, with one mask entry for each entry.
+
+    A share test of at least 2,000 entries at 1e-10 for each shape: false alarms at most 4e-10. That all slices along an axis
+    agree by chance has a probability below 1e-100.
+    """
+    p = keep_probabilities(rng)[0]
+    for shape in ((2000,), (50, 40), (20, 10, 12), (10, 6, 7, 5)):
+        what = f"out of an input of {len(shape)} dimensions"
+        x = far_from_zero(rng, shape)
+        kept = read_ratio(forward(submission, x, p=p)[0], x, what) != 0
+        expect_share(kept, p, f"share of kept entries of {len(shape)} dimensions")
+        for axis in range(len(shape)):
+            alike = bool((kept == kept.take([0], axis)).all())
+            expect(not alike, f"{what}: expected one mask entry for each entry, but along axis {axis} all are alike.")
+
+
+@weight(1)
+def test_without_seed_masks_differ(submission, rng):
+    """Without a seed, two calls draw two masks.
+
+    Two masks of 2,000 independent entries agree with a probability below 1e-300.
+    """
+    p = keep_probabilities(rng)[1]
+    x = far_from_zero(rng, (40, 50))
+    first, second = (read_ratio(forward(submission, x, p=p)[0], x) != 0 for _ in range(2))
+    observe(same=bool((first == second).all()))
+    expect((first != second).any(), "out: expected another mask at each call without a seed, got the same one twice.")
+
+
+@weight(1)
+def test_seed_makes_masks_repeatable(submission, rng):
+    """With one seed, two calls agree, whatever was drawn in between; with another seed the mask is another.
+
+    Two masks of 2,000 independent entries agree with a probability below 1e-300.
+    """
+    p = keep_probabilities(rng)[1]
+    x = far_from_zero(rng, (40, 50))
+    seed, other = (int(s) for s in rng.choice(10**6, 2, replace=False))
+    first = array(forward(submission, x, p=p, seed=seed)[0], x.shape, "out")
+    forward(submission, x, p=p)
+    again = array(forward(submission, x, p=p, seed=seed)[0], x.shape, "out")
+    different = array(forward(submission, x, p=p, seed=other)[0], x.shape, "out")
+    observe(repeats=bool((first == again).all()), differs=bool((first != different).any()))
+    expect((first == again).all(), "out: expected the same output from two calls with one seed, got two different ones.")
+    expect((first != different).any(), "out: expected another mask from another seed, got the same one.")
+
+
+@weight(2)
+def test_test_mode(submission, rng):
+    """At test time the output is the input: nothing dropped, nothing scaled."""
+    x = far_from_zero(rng, (30, 20))
+    for p in keep_probabilities(rng):
+        out, _ = forward(submission, x, mode="test", p=p)
+        ratio = read_ratio(out, x)
+        scale = float(np.median(ratio[ratio != 0])) if ratio.any() else 0.0
+        observe(scale=scale)
+        expect((ratio != 0).all(), f"out in test mode: expected no entry dropped, got {int((ratio == 0).sum())} of {ratio.size}.")
+        expect_close(out, x, "out in test mode", hint="At test time nothing is scaled either.", evidence=False)
+
+
+@weight(0.5)
+def test_test_mode_any_shape(submission, rng):
+    """At test time inputs of one, three and four dimensions come back as they are, with a seed too."""
+    for shape in ((7,), (3, 4, 5), (2, 3, 4, 5)):
+        x = rng.standard_normal(shape)
+        out, _ = forward(submission, x, mode="test", p=0.3, seed=int(rng.integers(1000)))
+        expect_close(out, x, f"out of {len(shape)} dimensions in test mode", evidence=False)
+
+
+@weight(0.5)
+def test_keeping_everything(submission, rng):
+    """With p = 1 the output is the input in training too."""
+    x = far_from_zero(rng, (30, 20))
+    expect_close(forward(submission, x, p=1)[0], x, "out with p = 1")
+
+
+@weight(0.5)
+def test_single_precision(submission, rng):
+    """Inputs in single precision (float32) give the same kind of answer."""
+    p = keep_probabilities(rng)[0]
+    x = far_from_zero(rng, (40, 30)).astype(np.float32)
+    read_mask(forward(submission, x, p=p)[0], x, p, "out in float32", rtol=1e-5)
+    expect_close(forward(submission, x, mode="test", p=p)[0], x, "out in float32, test mode")
+
+
+@weight(0.5)
+def test_cache_holds_the_mask(submission, reference, rng):
+    """The cache tells the backward pass which entries were kept.
+
+    A cache may be laid out in any way. This check fails only where the cache can be seen to hold no mask, or where the submission's own
+    dropout_backward works with the cache that the notebook describes and breaks on this one.
+    """
+    x = far_from_zero(rng, (20, 30))
+    out, cache = forward(submission, x, p=0.7)
+    holds = mask_in(cache, read_ratio(out, x) != 0)
+    expect(holds is not False, "cache: expected it to hold the mask that was drawn, found no array that matches it.")
+    _, broken = attempt(submission.dropout_backward, x, cache)
+    if broken:
+        _, expected_cache = reference.dropout_forward(x, {"mode": "train", "p": 0.7, "seed": 1})
+        _, also_broken = attempt(submission.dropout_backward, x, expected_cache)
+        expect(also_broken, "cache: dropout_backward cannot read it, and can read (dropout_param, mask).")

@@ -1,0 +1,398 @@
+"""The solver: minibatches, steps, decay by epoch, histories, best parameters.
+
+The model that it trains is the grader's own: it sees every minibatch and every evaluation, with the parameters of that
+moment. Minibatches may be drawn with or without replacement, or from a permutation of each epoch.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradlab.grading import (
+    CheckFailed,
+    array,
+    entries,
+    expect,
+    expect_close,
+    number,
+    observe,
+    stands_in,
+    weight,
+)
+from gradlab.grading.judge import attempt
+
+pytestmark = stands_in("sgd_momentum", "rmsprop", "adam")
+
+
+# --- Models that remember what they are asked --------------------------------------------------------------------------
+
+
+@dataclass
+class Step:
+    """One minibatch: which training examples, the parameters before the step, loss and gradients."""
+
+    rows: list[int]
+    params: dict[str, np.ndarray]
+    loss: float
+    grads: dict[str, np.ndarray]
+
+
+@dataclass
+class Evaluation:
+    """One batch of predictions: whose examples, how many, how many right, after how many steps, with which parameters."""
+
+    part: str
+    rows: list[int]
+    right: int
+    steps: int
+    params: dict[str, np.ndarray]
+
+
+@dataclass
+class Log:
+    data: dict[str, np.ndarray]
+    steps: list[Step] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def find(self, X) -> tuple[str, list[int]]:
+        """Which part of the data the examples are from, and where they stand in it."""
+        for part in ("train", "val"):
+            places = {row.tobytes(): i for i, row in enumerate(self.data[f"X_{part}"])}
+            rows = [places.get(np.asarray(row, dtype=np.float64).tobytes(), -1) for row in X]
+            if rows and -1 not in rows:
+                return part, rows
+        return "other", [-1] * len(X)
+
+
+class Softmax:
+    """A softmax classifier whose `loss` keeps a log."""
+
+    def __init__(self, data, rng):
+        self.params = {"W": 0.1 * rng.standard_normal((data["X_train"].shape[1], 3)), "b": 0.1 * rng.standard_normal(3)}
+        self.log = Log(data)
+
+    def loss(self, X, y=None):
+        params = {name: array(self.params[name], what=f"params[{name!r}]") for name in ("W", "b")}
+        X = array(X, what="X")
+        scores = X @ params["W"] + params["b"]
+        part, rows = self.log.find(X)
+        if y is None:
+            right = int((scores.argmax(axis=1) == self.log.data[f"y_{part}"][rows]).sum()) if part != "other" else 0
+            self.log.evaluations.append(Evaluation(part, rows, right, len(self.log.steps), params))
+            return scores
+        y = array(y, (len(X),), "y").astype(int)
+        if part != "train" or not np.array_equal(self.log.data["y_train"][rows], y):
+            self.log.strangers.append(part)
+        loss, grads = softmax_loss(scores, X, y)
+        self.log.steps.append(Step(rows, params, loss, grads))
+        return loss, {name: grad.copy() for name, grad in grads.items()}
+
+
+def softmax_loss(scores, X, y):
+    log_probs = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    delta = (np.exp(log_probs) - np.eye(3)[y]) / len(X)
+    return float(-log_probs[np.arange(len(X)), y].mean()), {"W": X.T @ delta, "b": delta.sum(axis=0)}
+
+
+class Drift:
+    """A model whose one parameter moves by the same amount each step, and which is at its best on the way, at `peak`."""
+
+    def __init__(self, data, peak):
+        self.params = {"w": np.zeros(2)}
+        self.peak = peak
+        self.log = Log(data)
+
+    def loss(self, X, y=None):
+        w = array(self.params["w"], (2,), "params['w']")
+        part, rows = self.log.find(array(X, what="X"))
+        if y is not None:
+            self.log.steps.append(Step(rows, {"w": w}, 1.0, {}))
+            return 1.0, {"w": -np.ones(2)}
+        # the further from the peak, the fewer examples are right: the first few of each part
+        total = len(self.log.data[f"y_{part}"]) if part != "other" else 1
+        good = total - round(abs(float(w[0]) - self.peak) * 2)
+        labels = self.log.data[f"y_{part}"][rows] if part != "other" else np.zeros(len(rows), int)
+        answer = np.where(np.array(rows) < good, labels, (labels + 1) % 3)
+        right = int((answer == labels).sum())
+        self.log.evaluations.append(Evaluation(part, rows, right, len(self.log.steps), {"w": w}))
+        return np.eye(3)[answer]
+
+
+def make_data(rng, train=67, val=31, features=4):
+    """Inputs that cannot be told apart by their labels: accuracies stay away from 0 and 1."""
+    return {
+        "X_train": rng.standard_normal((train, features)),
+        "y_train": rng.integers(3, size=train),
+        "X_val": rng.standard_normal((val, features)),
+        "y_val": rng.integers(3, size=val),
+    }
+
+
+@dataclass
+class Run:
+    """A solver that has trained, and what its model saw."""
+
+    solver: Any
+    log: Log
+    data: dict[str, np.ndarray]
+
+
+def train(submission, rng, model=None, data=None, **options) -> Run:
+    data = make_data(rng) if data is None else data
+    model = model or Softmax(data, rng)
+    options = {"update_rule": "sgd", "batch_size": 16, "num_epochs": 3, "verbose": False, **options}
+    config = {"optim_config": {"learning_rate": 0.1}, **options}
+    solver = submission.Solver(ready(submission, model), data, **config)
+    solver.train()
+    run = Run(solver, model.log, data)
+    expect(run.log.steps, "train(): expected the model to be asked for loss and gradients, it never was.")
+    return run
+
+
+def ready(submission, model):
+    stand_in = getattr(submission, "stand_in", None)
+    return stand_in(model, state=("params",), methods=("loss",)) if stand_in else model
+
+
+def after(log, rule, config):
+    """The parameters after each step, replayed with `rule`; each parameter has a config of its own."""
+    configs = {name: dict(config) for name in log.steps[0].params}
+    params, trail = log.steps[0].params, []
+    for step in log.steps:
+        moved = {}
+        for name, w in params.items():
+            moved[name], configs[name] = rule(w.copy(), step.grads[name], configs[name])
+        params = moved
+        trail.append(params)
+    return trail
+
+
+def accuracy(params, X, y):
+    return float(((X @ params["W"] + params["b"]).argmax(axis=1) == y).mean())
+
+
+# --- Minibatches -------------------------------------------------------------------------------------------------------
+
+
+@weight(1.5)
+def test_number_of_iterations(submission, rng):
+    """Each epoch makes as many iterations as whole minibatches fit into the training set; every loss is in loss_history."""
+    for size, epochs in ((16, 3), (10, 2), (67, 4)):
+        run = train(submission, rng, batch_size=size, num_epochs=epochs)
+        expected = epochs * (67 // size)
+        observe(iterations=len(run.log.steps) / expected)
+        message = f"67 examples, batches of {size}, {epochs} epochs: expected {expected} iterations, got {len(run.log.steps)}."
+        expect(len(run.log.steps) == expected, message)
+        losses = [step.loss for step in run.log.steps]
+        expect_close(run.solver.loss_history, losses, "loss_history", rtol=1e-9, evidence=False)
+
+
+@weight(1.5)
+def test_minibatches(submission, rng):
+    """Every minibatch holds batch_size training examples with their labels."""
+    run = train(submission, rng, batch_size=16, num_epochs=3)
+    sizes = {len(step.rows) for step in run.log.steps}
+    observe(sizes=sorted(sizes), strangers=len(run.log.strangers))
+    expect(sizes == {16}, f"minibatches: expected 16 examples in each, got {', '.join(map(str, sorted(sizes)[:5]))}.")
+    expect(not run.log.strangers, "minibatches: expected training examples with their own labels, got others.")
+
+
+@weight(1)
+def test_minibatches_are_random(submission, rng):
+    """Minibatches are drawn anew each time, and every training example is drawn sooner or later.
+
+    Two minibatches of 16 of 67 are the same set with a probability of at most 1e-15 (without replacement; with it less), over the 7,140 pairs
+    at most 1e-11. After 120 draws of 16 with replacement an example has never come with 67 · (66/67)^1920 = 2e-11.
+    """
+    log = train(submission, rng, batch_size=16, num_epochs=30).log
+    batches = [frozenset(step.rows) for step in log.steps]
+    seen = frozenset().union(*batches)
+    observe(repeated=len(set(batches)) < len(batches), all_seen=len(seen) == 67)
+    expect(len(set(batches)) == len(batches), "minibatches: expected each to be drawn at random, got the same one again.")
+    expect(len(seen) == 67, f"minibatches: expected every training example to come up, {67 - len(seen)} of 67 never did.")
+
+
+@weight(0.5)
+def test_batches_larger_than_the_data(submission, rng):
+    """An epoch has at least one iteration, even if a minibatch is larger than the training set.
+
+    Who draws without replacement may get a ValueError from numpy here: that is no mistake.
+    """
+    data = make_data(rng, train=7)
+    run, error = attempt(lambda: train(submission, rng, data=data, batch_size=10, num_epochs=2))
+    if isinstance(error, CheckFailed):
+        raise error
+    if error is not None:
+        if "ValueError" in (type(error).__name__, getattr(error, "kind", "")):
+            return
+        raise error
+    expect(len(run.log.steps) == 2, f"7 examples, batches of 10, 2 epochs: expected 2 iterations, got {len(run.log.steps)}.")
+
+
+# --- Steps -------------------------------------------------------------------------------------------------------------
+
+
+@weight(1.5)
+def test_steps(submission, reference, rng):
+    """At each iteration every parameter moves as the update rule says, by the gradient of that minibatch."""
+    run = train(submission, rng, optim_config={"learning_rate": 0.3}, num_epochs=3)
+    judge_steps(run, reference.sgd, {"learning_rate": 0.3})
+
+
+@weight(1.5)
+def test_every_parameter_has_its_own_config(submission, reference, rng):
+    """Rules with a memory keep one for each parameter, from step to step."""
+    for name, rate in (("sgd_momentum", 0.1), ("adam", 0.05)):
+        run = train(submission, rng, update_rule=name, optim_config={"learning_rate": rate}, num_epochs=2)
+        judge_steps(run, getattr(reference, name), {"learning_rate": rate})
+
+
+def judge_steps(run, rule, config):
+    trail = after(run.log, rule, config)
+    for step, expected in zip(run.log.steps[1:], trail, strict=False):
+        for name, value in expected.items():
+            what = f"{name} after one of the steps"
+            expect_close(step.params[name], value, what, rtol=1e-6, evidence=False)
+
+
+@weight(1.5)
+def test_decay(submission, rng):
+    """At the end of each epoch, and only then, the learning rate of every parameter is multiplied by lr_decay."""
+    run = train(submission, rng, optim_config={"learning_rate": 0.4}, lr_decay=0.5, num_epochs=4)
+    rates = {"W": [], "b": []}
+    for step, later in zip(run.log.steps[:-1], run.log.steps[1:], strict=True):
+        for name, rate in rates.items():
+            change, slope = step.params[name] - later.params[name], step.grads[name]
+            rate.append(float((change * slope).sum() / (slope**2).sum()))
+    expected = [0.4 * 0.5 ** (t // 4) for t in range(len(run.log.steps) - 1)]
+    for name, rate in rates.items():
+        expect_close(rate, expected, f"learning rates of {name}, step by step", rtol=1e-6)
+
+
+# --- Accuracies --------------------------------------------------------------------------------------------------------
+
+
+def moments(per_epoch, epochs):
+    """After how many steps accuracies are taken: after the first, and at the end of each epoch; one moment, one entry."""
+    return sorted({1} | {per_epoch * epoch for epoch in range(1, epochs + 1)})
+
+
+@weight(1)
+def test_length_of_histories(submission, rng):
+    """There is one accuracy of each kind after the first iteration and one at the end of each epoch."""
+    for size, epochs in ((16, 3), (67, 4)):
+        run = train(submission, rng, batch_size=size, num_epochs=epochs)
+        expected = len(moments(67 // size, epochs))
+        for name in ("train_acc_history", "val_acc_history"):
+            came = array(getattr(run.solver, name), what=name)
+            observe(**{f"{name}, batches of {size}": came.size})
+            message = f"{name}: expected {expected} entries for {epochs} epochs of {67 // size} iterations, got {came.size}."
+            expect(came.shape == (expected,), message)
+
+
+def judge_history(submission, reference, rng, part):
+    run = train(submission, rng, num_epochs=5, num_train_samples=None, optim_config={"learning_rate": 1.0})
+    trail = after(run.log, reference.sgd, {"learning_rate": 1.0})
+    X, y = run.data[f"X_{part}"], run.data[f"y_{part}"]
+    expected = [accuracy(trail[t - 1], X, y) for t in moments(4, 5)]
+    name = f"{part}_acc_history"
+    came = array(getattr(run.solver, name), what=name)
+    observe(first_right=came.size > 0 and bool(abs(came.flat[0] - expected[0]) < 1e-9))
+    expect_close(came, expected, name, rtol=1e-9, hint="Each entry belongs to the parameters of its moment.", evidence=False)
+
+
+@weight(1)
+def test_training_accuracies(submission, reference, rng):
+    """train_acc_history holds the accuracies on the training set at those moments."""
+    judge_history(submission, reference, rng, "train")
+
+
+@weight(1)
+def test_validation_accuracies(submission, reference, rng):
+    """val_acc_history holds the accuracies on the validation set at those moments."""
+    judge_history(submission, reference, rng, "val")
+
+
+@weight(1)
+def test_samples_for_accuracies(submission, rng):
+    """Accuracies are taken on num_train_samples and num_val_samples examples, drawn at random.
+
+    Three draws of 20 of 67 examples are all one set with a probability below 1e-30.
+    """
+    wanted = {"train": 20, "val": 13}
+    run = train(submission, rng, num_epochs=3, num_train_samples=wanted["train"], num_val_samples=wanted["val"])
+    for part, count in wanted.items():
+        history = array(getattr(run.solver, f"{part}_acc_history"), (4,), f"{part}_acc_history")
+        drawn = [[e for e in run.log.evaluations if e.part == part and e.steps == t] for t in moments(4, 3)]
+        counts = [sum(len(e.rows) for e in batch) for batch in drawn]
+        observe(**{f"{part} examples": counts})
+        expect(counts == [count] * 4, f"{part} accuracy: expected {count} examples each time, got {counts[:4]}.")
+        shares = [sum(e.right for e in batch) / count for batch in drawn]
+        expect_close(history, shares, f"{part}_acc_history", rtol=1e-9, evidence=False)
+        sets = {frozenset(row for e in batch for row in e.rows) for batch in drawn}
+        expect(len(sets) > 1, f"{part} accuracy: expected examples drawn at random, got the same ones each time.")
+
+
+@weight(1)
+def test_check_accuracy(submission, rng):
+    """check_accuracy gives the share of right answers, predicts in batches, and takes a sample if asked."""
+    data = make_data(rng)
+    model = Softmax(data, rng)
+    params = {name: value.copy() for name, value in model.params.items()}
+    solver = submission.Solver(ready(submission, model), data, verbose=False)
+    X, y = data["X_train"], data["y_train"]
+    whole = solver.check_accuracy(X, y, batch_size=9)
+    expect_close(whole, accuracy(params, X, y), "check_accuracy", rtol=1e-9)
+    sizes = [len(e.rows) for e in model.log.evaluations]
+    observe(sizes=sizes)
+    expect(sum(sizes) == 67, f"check_accuracy: expected each of 67 examples to be used once, got {sum(sizes)}.")
+    expect(max(sizes) <= 9, f"check_accuracy: expected at most 9 examples at once with batch_size=9, got {max(sizes)}.")
+    for count in (1000, 67):
+        came = solver.check_accuracy(X, y, num_samples=count)
+        expect_close(came, accuracy(params, X, y), "check_accuracy, more samples than examples", rtol=1e-9)
+    del model.log.evaluations[:]
+    sampled = number(solver.check_accuracy(X, y, num_samples=12), "check_accuracy")
+    used, right = sum(len(e.rows) for e in model.log.evaluations), sum(e.right for e in model.log.evaluations)
+    expect(used == 12, f"check_accuracy: expected num_samples=12 examples to be used, got {used}.")
+    expect_close(sampled, right / 12, "check_accuracy of a sample", rtol=1e-9, evidence=False)
+
+
+# --- Best parameters ---------------------------------------------------------------------------------------------------
+
+
+def drift(submission, rng, best_epoch):
+    """A run of six epochs of four steps of 0.5, at its best on the validation set after `best_epoch` epochs."""
+    data = make_data(rng)
+    model = Drift(data, peak=2.0 * best_epoch)
+    return model, train(submission, rng, model, data, num_epochs=6, optim_config={"learning_rate": 0.5})
+
+
+@weight(1.5)
+def test_best_parameters(submission, rng):
+    """best_params is a copy of the parameters with the highest validation accuracy, wherever in the training that was."""
+    for best_epoch in (3, 5, 6):
+        _, run = drift(submission, rng, best_epoch)
+        best = entries(run.solver.best_params, "best_params", ["w"])
+        what = f"best_params['w'], best after {best_epoch} of 6 epochs"
+        expect_close(best["w"], np.full(2, 2.0 * best_epoch), what, rtol=1e-9)
+        expect_close(run.solver.best_val_acc, 1.0, "best_val_acc", rtol=1e-9)
+
+
+@weight(1)
+def test_model_gets_the_best_parameters(submission, rng):
+    """When training ends, the model has the best parameters, not the last ones."""
+    model, run = drift(submission, rng, 3)
+    del model.log.steps[:]
+    # a second solver asks the model for a loss: what it starts from is what the first one left
+    train(submission, rng, model, run.data, num_epochs=1)
+    expect_close(model.log.steps[0].params["w"], np.full(2, 6.0), "the model's 'w' after training", rtol=1e-9)
+
+
+@weight(0.5)
+def test_silence(submission, rng):
+    """With verbose=False nothing is printed."""
+    train(submission, rng, print_every=1)
+    printed = getattr(submission, "printed", 0)
+    expect(printed == 0, f"verbose=False: expected nothing to be printed, got {printed} characters.")
