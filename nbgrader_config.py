@@ -22,6 +22,7 @@ c.GenerateAssignment.preprocessors = [
 c.ClearSolutions.text_stub = "*Your answer here.*"
 
 # `nbgrader autograde` never runs a student's code itself: the sandbox does, and the hidden graders judge it.
+c.Autograde.exporter_class = "gradlab.gradebook.UnreadExporter"
 c.Autograde.sanitize_preprocessors = []  # GradlabExecute reads the notebook as it was submitted
 c.Autograde.autograde_preprocessors = [
     "gradlab.gradebook.GradlabExecute",

@@ -17,7 +17,16 @@ from gradlab.gradebook.autograded import autograded_notebook
 from gradlab.gradebook.book import Gradebook, marks_of, read_work
 from gradlab.grading.verdict import Verdict
 
-__all__ = ["FeedbackExporter", "GradlabExecute"]
+__all__ = ["FeedbackExporter", "GradlabExecute", "UnreadExporter"]
+
+
+class UnreadExporter(nbgrader.NotebookExporter):  # type: ignore[misc]  # nbgrader has no types
+    """Writes notebooks, and hands an empty one to the preprocessors: nbformat fails on many that gradlab can read."""
+
+    def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> Any:
+        """What the preprocessors make of an empty notebook."""
+        empty = nbgrader.from_dict({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": []})
+        return self.from_notebook_node(empty, resources=resources, **kw)
 
 
 class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
@@ -35,8 +44,11 @@ class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nb
         assignment = Course.find(Path.cwd()).assignment(about["assignment"])  # nbgrader works in the course's folder
         folder = assignment.course.root / "submitted" / about["student"] / assignment.name
         verdict = _verdict(assignment, folder, about["student"])
+        work = read_work(assignment, folder)
+        if work.cells is None:  # nbgrader would enter a plain zero; reported as failed, a person looks at it
+            raise GradebookError(f"{assignment.name} submission={verdict.student}: {' '.join(verdict.remarks)}")
         with Gradebook.open(assignment) as book:
-            notebook = autograded_notebook(book.released, read_work(assignment, folder), verdict)
+            notebook = autograded_notebook(book.released, work, verdict)
         return nbgrader.from_dict(notebook), resources
 
 

@@ -1,0 +1,224 @@
+"""The commands of the staff: each parses, builds one config, and calls one function."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gradlab.course import Assignment, Course
+from gradlab.errors import CourseError, GradebookError, GradlabError
+
+if TYPE_CHECKING:  # imported where they are used: help answers at once
+    from gradlab.gradebook import Gradebook
+    from gradlab.grading.batch import Graded
+    from gradlab.grading.grade import GradeOptions
+    from gradlab.report import Entry
+
+__all__ = ["main"]
+
+
+class _Group(click.Group):
+    """Commands that end with one clear message, and no traceback, where the kit cannot do what was asked."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of ours ends it with exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except GradlabError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 something failed, 2 wrong usage.",
+)
+@click.option("--course", type=click.Path(path_type=Path), help="The course's folder, or one in it.  [default: here]")
+@click.version_option(package_name="gradlab")
+@click.pass_context
+def main(ctx: click.Context, course: Path | None) -> None:
+    """Release, grade and record the assignments of a course."""
+    ctx.obj = course
+
+
+def _course(ctx: click.Context) -> Course:
+    try:
+        return Course.find(ctx.obj)
+    except CourseError as error:
+        raise click.UsageError(str(error), ctx) from error
+
+
+def _assignment(ctx: click.Context, name: str) -> Assignment:
+    """The assignment that was asked for; an unknown name is wrong usage."""
+    course = _course(ctx)
+    try:
+        return course.assignment(name)
+    except CourseError as error:
+        raise click.UsageError(str(error), ctx) from error
+
+
+@main.command(epilog="Example: gradlab release dropout")
+@click.argument("name")
+@click.pass_context
+def release(ctx: click.Context, name: str) -> None:
+    """Make the student version of assignment NAME, and prove that it leaks nothing and runs."""
+    assignment = _assignment(ctx, name)
+    from gradlab.release import release as make
+
+    make(assignment)
+    click.echo(f"release/{name}: made, and proved to leak nothing and to run. See it: jupyter lab release/{name}")
+
+
+@main.command(epilog="Example: gradlab record dropout")
+@click.argument("name")
+@click.pass_context
+def record(ctx: click.Context, name: str) -> None:
+    """Record the reference outputs of assignment NAME from the instructor notebook."""
+    assignment = _assignment(ctx, name)
+    from gradlab.record import record as make
+
+    make(assignment)
+    click.echo(f"reference/{name}.json: recorded. See what changed: git diff reference/{name}.json")
+
+
+@main.command(epilog="Example: gradlab demo")
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Make a demo class in submitted/, from the source: right, wrong, hanging and hostile submissions."""
+    course = _course(ctx)
+    from gradlab.demo import make_class
+
+    made = make_class(course)
+    click.echo(f"submitted/: {len(made)} submissions made. Grade them: gradlab grade dropout")
+
+
+@dataclass(frozen=True)
+class GradeRun:
+    """What ``gradlab grade`` was asked for."""
+
+    assignment: Assignment
+    submissions: dict[str, Path]
+    options: GradeOptions
+    workers: int | None
+    force: bool
+
+
+@main.command(epilog="Example: gradlab grade dropout --student student_01 --student student_02")
+@click.argument("name")
+@click.option("--student", "students", multiple=True, metavar="ID", help="Only this student; may be given again.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON instead of a table.")
+@click.option("--force", is_flag=True, help="Grade again what has not changed since it was graded.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Submissions at once.  [default: one a core]")
+@click.option("--timeout-s", type=click.FloatRange(0, min_open=True), metavar="S", help="Time limit of a check.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Draw the hidden inputs from this seed.")
+@click.option("--unsafe-no-sandbox", is_flag=True, help="Run students' code without bubblewrap: only for your own.")
+@click.pass_context
+def grade(ctx: click.Context, name: str, students: tuple[str, ...], as_json: bool, force: bool, workers: int | None,
+          timeout_s: float | None, seed: int | None, unsafe_no_sandbox: bool) -> None:  # fmt: skip
+    """Grade the submissions of assignment NAME: every folder submitted/*/NAME/.
+
+    Scores go into the gradebook as they come, beside marks and comments given by hand, which stay. An interrupted run
+    keeps what it did, and the next one goes on from there.
+    """
+    assignment = _assignment(ctx, name)
+    submissions = _submissions(ctx, assignment, students)
+    from gradlab.grading.grade import GradeOptions
+
+    options = GradeOptions(seed=seed, timeout_s=timeout_s, unsafe_no_sandbox=unsafe_no_sandbox)
+    entries = _grade_class(GradeRun(assignment, submissions, options, workers, force))
+    _print(assignment, entries, as_json)
+    if any(entry.error for entry in entries):
+        ctx.exit(1)
+
+
+def _submissions(ctx: click.Context, assignment: Assignment, students: tuple[str, ...]) -> dict[str, Path]:
+    """The folder of each submission, by student; of the `students` alone where any are named."""
+    root = assignment.course.root / "submitted"
+    found = {path.parent.name: path for path in sorted(root.glob(f"*/{assignment.name}")) if path.is_dir()}
+    if unknown := [student for student in students if student not in found]:
+        known = ", ".join(list(found)[:20]) or "none"
+        raise click.UsageError(
+            f"{', '.join(unknown)}: expected submitted/<student>/{assignment.name}/, got none. Known: {known}.",
+            ctx,
+        )
+    if not found:
+        raise CourseError(
+            f"submitted/*/{assignment.name}/: expected submissions, got none. Graded nothing. Put each into "
+            f"submitted/<student>/{assignment.name}/{assignment.name}.ipynb, or run: nbgrader collect {assignment.name}"
+        )
+    return {student: path for student, path in found.items() if not students or student in students}
+
+
+def _grade_class(run: GradeRun) -> list[Entry]:
+    """Grade, and enter each verdict as it comes."""
+    from gradlab.gradebook import Gradebook
+    from gradlab.grading.batch import grade_all
+
+    with _progress(len(run.submissions)) as (on_start, on_done), Gradebook.open(run.assignment) as book:
+        graded = grade_all(
+            run.assignment, run.submissions, run.options, workers=run.workers, force=run.force, on_start=on_start
+        )
+        return [on_done(entry) for entry in _entered(graded, book, run.submissions)]
+
+
+def _entered(graded: Iterator[Graded], book: Gradebook, folders: dict[str, Path]) -> Iterator[Entry]:
+    """Each submission, once its verdict is in the gradebook; an error of ours concerns that submission alone."""
+    from gradlab.report import Entry
+
+    failed_before = False
+    for result in graded:
+        error = result.error
+        try:
+            if result.verdict is not None:
+                book.record(result.verdict, folders[result.student])
+                failed_before = False
+        except GradebookError as fault:
+            if failed_before:  # twice running: no submission is to blame, and the verdicts are kept for the next run
+                raise
+            failed_before, error = True, str(fault)
+        yield Entry(result.student, result.verdict, error, result.cached)
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[Entry], Entry]]]:
+    """A bar on stderr: what to call when a submission is begun, and when it is done."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("opening the gradebook", total=total)
+        running: list[str] = []
+
+        def show() -> None:
+            progress.update(task, description=escape(", ".join(running[:4])))
+
+        def on_start(student: str) -> None:
+            running.append(student)
+            show()
+
+        def on_done(entry: Entry) -> Entry:
+            if entry.student in running:
+                running.remove(entry.student)
+            progress.advance(task)
+            show()
+            return entry
+
+        yield on_start, on_done
+
+
+def _print(assignment: Assignment, entries: list[Entry], as_json: bool) -> None:
+    from rich.console import Console
+
+    from gradlab.report import print_report, to_json
+
+    if as_json:
+        click.echo(to_json(assignment, entries))
+    else:
+        print_report(assignment, entries, Console())
