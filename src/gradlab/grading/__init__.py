@@ -1,6 +1,6 @@
 """Grading: hidden graders judge a submission in its sandbox, and a verdict comes out.
 
-What a grader module imports is here; `grade` and `grade_all` are in `gradlab.grading.grade` and `gradlab.grading.batch`.
+What a grader module imports is here; `grade` is in `gradlab.grading.grade`, `grade_all` in `gradlab.grading.batch`.
 """
 
 from gradlab.grading.evidence import about, observe

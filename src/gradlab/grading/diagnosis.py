@@ -88,7 +88,7 @@ def _likeness(run: Run, run_checks: RunChecks, spec: Spec, results: list[CheckRe
     seen = {result.name: result for result in results}
     wrong = [name for name, result in seen.items() if result.outcome is not Outcome.PASSED]
     right = [name for name in seen if name not in wrong]
-    session = Session(with_solutions(run.assignment, {spec.exercise: spec.source}), None, unsafe=run.session.unsafe)
+    session = Session(with_solutions(run.assignment, {spec.exercise: spec.source}), unsafe=run.session.unsafe)
     rival = Run(run.assignment, session, run.seed, check_s=run.check_s, fallback=False)
     rival.go_on = lambda exercise, result: result.name in right or _same(result, seen[result.name])
     file = f"test_{spec.exercise}.py"

@@ -55,7 +55,7 @@ def grade(
     options = options or GradeOptions()
     received = read_submission(notebook) if notebook else None
     planned = plan(assignment, (received.cells if received else None) or ())
-    session = Session(planned.code, notebook.parent if notebook else None, unsafe=options.unsafe_no_sandbox)
+    session = Session(planned.code, unsafe=options.unsafe_no_sandbox)
     seed = secrets.randbits(53) if options.seed is None else options.seed
     run = Run(assignment, session, seed, check_s=options.timeout_s or CHECK_S)
     try:
@@ -117,12 +117,10 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
             ],
             plugins=[_Named(_Carrier(run))],
         )
-    if (
-        run.kit_errors
-        or not run.results
-        or code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
-    ):
-        what = run.kit_errors[0] if run.kit_errors else said.getvalue()[-2000:]
+    ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+    missing = [] if checks is not None else [e.id for e in run.assignment.exercises if e.name not in run.results]
+    if run.kit_errors or code not in ended or missing:
+        what = run.kit_errors[0] if run.kit_errors else f"no result for {', '.join(missing)}. {said.getvalue()[-2000:]}"
         raise GraderError(
             f"{run.assignment.name} submission={student}: expected the hidden graders to come to a result, got {what}. "
             f"No score was written. See it: pytest {folder} --submission PATH --grading-seed {run.seed} --pdb"

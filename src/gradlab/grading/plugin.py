@@ -214,7 +214,7 @@ def _new_run(assignment: Assignment, config: pytest.Config) -> Run:
         raise CourseError(f"--submission {path}: expected a notebook, got no file. Name the .ipynb itself.")
     received = read_submission(path)
     unsafe = config.getoption("--unsafe-no-sandbox")
-    session = Session(plan(assignment, received.cells or ()).code, path.parent, unsafe=unsafe)
+    session = Session(plan(assignment, received.cells or ()).code, unsafe=unsafe)
     asked = config.getoption("--grading-seed")
     seed = secrets.randbits(63) if asked is None else asked
     return Run(assignment, session, seed, check_s=config.getoption("--check-timeout-s"))

@@ -86,7 +86,9 @@ class Run:
     @contextmanager
     def check(self, name: str, names: tuple[str, ...], limit_s: float) -> Iterator[Submission]:
         """The submission, ready for one check: seeded, the stand-ins in place, the clock running."""
-        self.session.request("seed", seed=zlib.crc32(f"{self.seed} {name}".encode()))
+        seed = zlib.crc32(f"{self.seed} {name}".encode())
+        self.session.request("seed", seed=seed)
+        np.random.seed(seed)  # the reference's own draws, where it stands in
         self.submission.calls.clear()
         reference = self.reference if names else None
         with self.submission.standing_in({name: getattr(reference, name) for name in names}):

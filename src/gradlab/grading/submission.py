@@ -91,7 +91,7 @@ class Submission:
         """How many characters the last call printed."""
         return self._session.printed
 
-    # -- stand-ins -----------------------------------------------------------------------------------------------------------
+    # -- stand-ins ---
 
     def stand_in(self, trusted: Any, state: Iterable[str] = ("params",), methods: Iterable[str] = ("loss",)) -> Any:
         """`trusted`, ready to be passed: in the sandbox, an object with the attributes `state` whose `methods` call
@@ -155,8 +155,8 @@ class Submission:
         function = stand_in.trusted if made or method == "__call__" else getattr(stand_in.trusted, method)
         result = function(*args, **kwargs)
         self.calls.append(Call(stand_in.name, method, args, kwargs, stand_in.trusted, result))
-        answer = (self._adopt_instance(stand_in, result)) if made else result
-        return {"ok": answer, "states": self._states(None if made else number)}
+        states = self._states()
+        return {"ok": self._adopt_instance(stand_in, result) if made else result, "states": states}
 
     def _adopt_instance(self, stand_in: _StandIn, instance: Any) -> tuple[int, dict[str, Any]]:
         new = _StandIn(stand_in.name, instance, _public_methods(type(instance)), read=("params",))
@@ -170,7 +170,7 @@ class Submission:
                 if stand_in and name in state and hasattr(stand_in.trusted, name):
                     setattr(stand_in.trusted, name, state[name])
 
-    def _states(self, number: int | None) -> dict[int, dict[str, Any]]:
+    def _states(self) -> dict[int, dict[str, Any]]:
         """What the stand-ins' attributes are after a call."""
         return {
             other: self._state(stand_in)

@@ -99,7 +99,9 @@ class Verdict:
             ExerciseResult(
                 id=exercise["id"],
                 points=exercise["points"],
-                checks=tuple(CheckResult(**{**check, "outcome": Outcome(check["outcome"])}) for check in exercise["checks"]),
+                checks=tuple(
+                    CheckResult(**{**check, "outcome": Outcome(check["outcome"])}) for check in exercise["checks"]
+                ),
                 misconception=Misconception(**exercise["misconception"]) if exercise["misconception"] else None,
                 stood_in=tuple(exercise["stood_in"]),
             )

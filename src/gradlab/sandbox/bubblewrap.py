@@ -32,7 +32,7 @@ _COUNTER = itertools.count()
 # What runs first inside: it sees our package and the third-party ones, and not the folder it stands in.
 BOOTSTRAP = """
 import sys
-sys.path += ["/opt/gradlab", "/opt/site", "/submission"]
+sys.path += ["/opt/gradlab", "/opt/site"]
 sys.dont_write_bytecode = True
 from gradlab.sandbox.host import main
 main({fd}, {uid}, {limits})
@@ -60,24 +60,23 @@ class Sandbox:
             self.cgroup.remove()
 
 
-def start_sandbox(folder: Path | None, limits: Limits, *, unsafe: bool = False) -> Sandbox:
-    """A fresh host, ready for requests. `folder` (a submission's) is mounted read-only at ``/submission``.
+def start_sandbox(limits: Limits, *, unsafe: bool = False) -> Sandbox:
+    """A fresh host, ready for requests.
 
     Raises
     ------
     SandboxError
         Where bubblewrap is missing or may not build a sandbox here, unless `unsafe`.
     """
+    around = [] if unsafe else _bubblewrap(limits)
     ours, theirs = socket.socketpair()
     uid = FIRST_UID + (os.getpid() * 64 + next(_COUNTER)) % 90_000_000 if os.getuid() == 0 and not unsafe else 0
     code = BOOTSTRAP.format(fd=theirs.fileno(), uid=uid, limits=limits.rlimits)
     if unsafe:
         code = code.replace('"/opt/gradlab", "/opt/site"', f"{str(PACKAGE.parent)!r}, *{_site_packages()!r}")
-    python = [_python(), "-I", "-S", "-c", code]
-    command = python if unsafe else [*_bubblewrap(folder, limits), *python]
     cgroup = best_cgroup(limits)
     process = subprocess.Popen(
-        command,
+        [*around, _python(), "-I", "-S", "-c", code],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -112,7 +111,7 @@ def _await_ready(sandbox: Sandbox) -> None:
     )
 
 
-def _bubblewrap(folder: Path | None, limits: Limits) -> list[str]:
+def _bubblewrap(limits: Limits) -> list[str]:
     program = shutil.which("bwrap")
     if program is None:
         raise SandboxError(
@@ -135,7 +134,6 @@ def _bubblewrap(folder: Path | None, limits: Limits) -> list[str]:
         *_folders("/opt/gradlab"),
         *("--ro-bind", str(PACKAGE), "/opt/gradlab/gradlab"),
         *(part for path in _site_packages()[:1] for part in ("--ro-bind", path, "/opt/site")),
-        *(("--ro-bind", str(folder.resolve()), "/submission") if folder else ()),
         *("--proc", "/proc", "--dev", "/dev"),
         *("--perms", "1777", "--size", scratch, "--tmpfs", "/tmp"),
         *("--perms", "1777", "--size", scratch, "--tmpfs", "/dev/shm"),

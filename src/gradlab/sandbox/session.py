@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
@@ -57,16 +56,9 @@ class HostTimedOutError(Exception):
 class Session:
     """The host of one submission. Requests go to a running host; a dead one is replaced, and its cells run again."""
 
-    def __init__(
-        self,
-        cells: Sequence[CellToRun],
-        folder: Path | None = None,
-        limits: Limits | None = None,
-        *,
-        unsafe: bool = False,
-    ) -> None:
+    def __init__(self, cells: Sequence[CellToRun], limits: Limits | None = None, *, unsafe: bool = False) -> None:
         self.cells = tuple(cells)
-        self.folder, self.limits, self.unsafe = folder, limits or Limits(), unsafe
+        self.limits, self.unsafe = limits or Limits(), unsafe
         self.sandbox: Sandbox | None = None
         self.generation = 0
         self.remarks: list[str] = []
@@ -87,7 +79,7 @@ class Session:
     def start(self) -> None:
         """Have a host that has run the cells. A cell that hangs or kills the host is left out, and said so."""
         while self.sandbox is None:
-            self.sandbox = start_sandbox(self.folder, self.limits, unsafe=self.unsafe)
+            self.sandbox = start_sandbox(self.limits, unsafe=self.unsafe)
             self.in_force = self.sandbox.in_force
             self.generation += 1
             self._run_cells()

@@ -1,0 +1,256 @@
+"""A session with a real host in a real sandbox: what student code can reach, and what its misbehaviour costs."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradlab.errors import SandboxError
+from gradlab.grading.submission import Remote, Submission
+from gradlab.sandbox import bubblewrap
+from gradlab.sandbox.limits import Limits
+from gradlab.sandbox.session import HostDiedError, HostTimedOutError, Session, SubmissionError
+
+
+@dataclass(frozen=True)
+class Cell:
+    label: str
+    source: str
+
+
+@pytest.fixture
+def notebook():
+    """Makes a session of cell sources, and ends it."""
+    sessions = []
+
+    def make(*sources, **options):
+        cells = [Cell(f"cell {number}", source) for number, source in enumerate(sources, 1)]
+        sessions.append(Session(cells, **options))
+        return Submission(sessions[-1])
+
+    yield make
+    for session in sessions:
+        session.stop()
+
+
+def leftovers():
+    """The processes of this machine that belong to a sandbox of ours."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            uid = next(line for line in status.read_text().splitlines() if line.startswith("Uid:")).split()[1]
+        except (OSError, StopIteration):
+            continue
+        if bubblewrap.FIRST_UID <= int(uid) < bubblewrap.FIRST_UID + 100_000_000:
+            found.append(status.parent.name)
+    return found
+
+
+def test_values_functions_and_objects_cross(notebook):
+    """Plain data comes back as itself; functions, instances and what they hold stay inside and are called there."""
+    nb = notebook(
+        "import numpy as np\nx = {'a': np.arange(3.0)}\ndef double(x):\n    return 2 * x",
+        "class Net:\n    def __init__(self, n):\n        self.params = {'W': np.ones(n)}\n"
+        "    def total(self):\n        return self.params['W'].sum()",
+    )
+    assert np.array_equal(nb.x["a"], [0, 1, 2])
+    assert np.array_equal(nb.double(np.ones(2)), [2, 2])
+    net = nb.Net(4)
+    assert isinstance(net, Remote)
+    assert net.total() == 4
+    net.params = {"W": np.full(2, 3.0)}
+    assert net.total() == 6
+
+
+def test_an_opaque_part_of_a_cache_goes_back_as_itself(notebook):
+    """A tuple that holds a student's own object comes back to the sandbox with the very object."""
+    nb = notebook(
+        "class Cache: pass\ndef forward(x):\n    c = Cache(); c.x = x\n    return x, (c, 'mask')\n"
+        "def backward(cache):\n    return cache[0].x"
+    )
+    _, cache = nb.forward(np.ones(3))
+    assert cache[1] == "mask"
+    assert np.array_equal(nb.backward(cache), np.ones(3))
+
+
+def test_an_exception_names_the_cell_and_the_line(notebook):
+    """What a student's code raises is data: type, message, and the notebook's own lines."""
+    nb = notebook("def f():\n    return 1 / 0")
+    with pytest.raises(SubmissionError, match=r"ZeroDivisionError: division by zero\n  cell 1, line 2: return 1 / 0"):
+        nb.f()
+    with pytest.raises(SubmissionError, match="NameError: name 'g' is not defined in the notebook"):
+        _ = nb.g
+
+
+def test_a_cell_that_raises_is_remarked_and_the_rest_runs(notebook):
+    """As in Jupyter with the cell after an error run all the same."""
+    nb = notebook("raise ValueError('no')", "x = 1", "raise NotImplementedError('stub')")
+    assert nb.x == 1
+    assert nb._session.remarks == ["cell 1 raised ValueError: no\n  cell 1, line 1: raise ValueError('no')"]
+
+
+def test_a_cell_that_needs_a_later_one_gets_a_second_try(notebook):
+    """Cells that were re-ordered still come to define their names."""
+    nb = notebook("y = x + 1", "x = 1")
+    assert nb.y == 2
+    assert nb._session.remarks == []
+
+
+def test_a_hanging_cell_is_left_out(notebook):
+    """The host is replaced, the other cells run again."""
+    nb = notebook("x = 1", "while True: pass", "y = x + 1")
+    nb._session.cell_s = 1
+    assert nb.y == 2
+    assert nb._session.remarks == ["cell 2 did not end within 1 s; it was left out."]
+
+
+def test_a_cell_that_kills_the_host_is_left_out(notebook):
+    """So is one that ends the process."""
+    nb = notebook("x = 1", "import os; os.kill(os.getpid(), 9)", "y = x + 1")
+    assert nb.y == 2
+    assert nb._session.remarks == ["cell 2 ended the process that ran it; it was left out."]
+
+
+def test_a_hung_call_times_out_and_the_next_one_gets_a_fresh_host(notebook):
+    """One check's time-out is not the next one's trouble."""
+    nb = notebook("def hang():\n    while True: pass\ndef fine():\n    return 1")
+    nb._session.start()
+    hang = nb.hang
+    nb._session.deadline = time.monotonic() + 0.5
+    with pytest.raises(HostTimedOutError):
+        hang()
+    nb._session.deadline = float("inf")
+    assert nb.fine() == 1
+    with pytest.raises(HostDiedError, match="belonged to a host that has ended"):
+        nb.fine(hang)
+
+
+def test_nothing_of_the_course_is_visible(notebook):
+    """From inside: no course, no home, no environment of ours, no network, no writing but to the scratch folder."""
+    secret = Path(__file__).resolve()
+    nb = notebook(
+        "import os, socket\n"
+        "def reads(path):\n    return open(path).read()\n"
+        "def connects(host, port):\n    socket.create_connection((host, port), 1)\n"
+        "def environment():\n    return dict(os.environ)\n"
+        "def writes(path):\n    open(path, 'w').write('x')\n"
+        "def walk():\n    return [os.path.join(d, f) for top in ('/opt', '/tmp', '/root', '/home')"
+        " for d, _, files in os.walk(top) for f in files if 'grader' in f or f.endswith(('.db', '.ipynb'))"
+        " or f == 'misconceptions.py']",
+    )
+    with pytest.raises(SubmissionError, match="FileNotFoundError"):
+        nb.reads(str(secret))
+    assert [path for path in nb.walk() if not path.startswith(("/opt/site/", "/opt/gradlab/"))] == []
+    for address in [("127.0.0.1", 22), ("1.1.1.1", 53)]:
+        with pytest.raises(SubmissionError, match=r"ConnectionRefusedError|OSError"):
+            nb.connects(*address)
+    environment = nb.environment()
+    assert environment["HOME"] == "/tmp"
+    assert not [name for name in environment if "GRADLAB" in name or name in os.environ.keys() - {"PATH", "LANG", "PWD"}
+                and not name.endswith("_NUM_THREADS") and name not in ("HOME", "MPLBACKEND", "LC_CTYPE")]  # fmt: skip
+    for path in ["/x", "/dev/x", "/usr/x", "/opt/gradlab/gradlab/x"]:
+        with pytest.raises(SubmissionError, match=r"OSError|PermissionError"):
+            nb.writes(path)
+    nb.writes("/tmp/x")
+
+
+def test_only_its_own_processes_are_visible(notebook):
+    """The host sees itself and bubblewrap's first process, and runs as a user that owns nothing."""
+    nb = notebook(
+        "import os\ndef pids():\n    return [p for p in os.listdir('/proc') if p.isdigit()]\nuid = os.getuid()"
+    )
+    assert nb.pids() == ["1", "2"]
+    if os.getuid() == 0:
+        assert nb.uid >= bubblewrap.FIRST_UID
+
+
+def test_processes_memory_and_disk_are_bounded(notebook):
+    """A fork bomb, a memory hog and a disk hog get errors, and leave nothing behind."""
+    nb = notebook(
+        "import os, time\n"
+        "def bomb():\n    n = 0\n    try:\n        while True:\n            if os.fork() == 0:\n"
+        "                time.sleep(60); os._exit(0)\n            n += 1\n    except OSError:\n        return n\n"
+        "def hog():\n    held = []\n    try:\n        while True: held.append(bytearray(64 << 20))\n"
+        "    except MemoryError:\n        return len(held)\n"
+        "def disk():\n    n = 0\n    try:\n        while True:\n            open(f'/tmp/{n}', 'wb').write(b'x' * (8 << 20)); n += 1\n"
+        "    except OSError:\n        return n",
+        limits=Limits(memory_mib=512, processes=20, scratch_mib=32),
+    )
+    assert nb.bomb() <= 20
+    nb._session.stop()
+    assert nb.hog() <= 512 // 64
+    assert nb.disk() <= 32 // 8
+    nb._session.stop()
+    assert leftovers() == []
+
+
+def test_a_reply_that_is_no_answer_ends_the_host(notebook):
+    """Forged bytes on the socket cost the forger the check, and nobody else anything."""
+    nb = notebook(
+        "import os, socket\n"
+        "def forge(data):\n    for fd in range(3, 20):\n        try: os.write(fd, data)\n        except OSError: pass\n"
+    )
+    forge = nb.forge
+    with pytest.raises(HostDiedError, match="the host sent"):
+        forge(b"\xff" * 4096)
+
+
+def test_a_lying_error_is_bounded_and_cleaned(notebook):
+    """Terminal escapes and endless messages of a student's exception do not get through."""
+    nb = notebook("def f():\n    raise ValueError('\\x1b[2J' + 'x' * 10_000_000)")
+    with pytest.raises(SubmissionError) as caught:
+        nb.f()
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 3000
+
+
+def test_stand_ins_are_called_back_and_mirrored(notebook):
+    """A class of the trusted side stands in for the student's: constructed and called there, its state seen here."""
+
+    class Net:
+        def __init__(self, n):
+            self.params = {"W": np.ones(n)}
+
+        def loss(self, X):
+            return float(X @ self.params["W"])
+
+    nb = notebook(
+        "import numpy as np\nclass Net: pass\n"
+        "def train():\n    net = Net(2)\n    before = net.loss(np.ones(2))\n    net.params['W'] = np.zeros(2)\n"
+        "    return before, net.loss(np.ones(2)), net"
+    )
+    with nb.standing_in({"Net": Net}):
+        before, after, net = nb.train()
+        assert (before, after) == (2.0, 0.0)
+        assert isinstance(net, Net)
+        assert [call.method for call in nb.calls] == ["__init__", "loss", "loss"]
+    with pytest.raises(SubmissionError, match="TypeError"):
+        nb.train()
+
+
+def test_a_call_back_that_never_ends_times_out(notebook):
+    """What a submission makes the trusted side do is bounded too."""
+
+    def spin():
+        while True:
+            pass
+
+    nb = notebook("def f():\n    return spin()")
+    with nb.standing_in({"spin": spin}):
+        f = nb.f
+        nb._session.deadline = time.monotonic() + 0.5
+        with pytest.raises(HostTimedOutError):
+            f()
+
+
+def test_without_bubblewrap_nothing_is_run(notebook, monkeypatch):
+    """Grading refuses to start, and says what to install; `--unsafe-no-sandbox` goes on and is recorded."""
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(SandboxError, match="apt-get install bubblewrap"):
+        _ = notebook("x = 1").x
+    nb = notebook("x = 1", unsafe=True)
+    assert nb.x == 1
+    assert nb._session.in_force.startswith("NO SANDBOX")
