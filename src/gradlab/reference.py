@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import linecache
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -84,14 +85,14 @@ def _run(assignment: str, sources: tuple[tuple[str, str], ...]) -> Namespace:
 
 def _run_cell(id: str, source: str, names: dict[str, Any]) -> None:
     plain = plain_python(source) or ""
-    filename = f"<{id} {hash(plain):x}>"
+    filename = f"<{id} {zlib.crc32(plain.encode()):08x}>"
     linecache.cache[filename] = (len(plain), None, plain.splitlines(keepends=True), filename)  # for tracebacks
     try:
         exec(compile(plain, filename, "exec", dont_inherit=True), names)  # noqa: S102 (the instructor's own code)
     except Exception as error:
-        line = _line(error, filename)
+        reason = error.msg if isinstance(error, SyntaxError) else error
         raise CourseError(
-            f"{id}{line}: expected the instructor's cell to run, got {type(error).__name__}: {error}. "
+            f"{id}{_line(error, filename)}: expected the cell to run, got {type(error).__name__}: {reason}. "
             "Mend the cell, then run the notebook from the top in Jupyter."
         ) from error
 
