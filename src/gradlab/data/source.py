@@ -1,0 +1,101 @@
+"""Where a data set comes from: a folder of genuine files, a download, or our stand-in."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradlab.errors import DataError
+
+__all__ = ["VARIABLE", "DataSet", "Images", "Part", "Parts", "choose"]
+
+VARIABLE = "GRADLAB_DATA"  # the environment variable that names the folder
+
+Images = tuple[NDArray[np.uint8], NDArray[np.int64]]
+"""Pictures, shape (N, ...), and their labels, shape (N,)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The training or the test part: how many images there are, and how to take images start .. stop - 1."""
+
+    count: int
+    take: Callable[[int, int], Images]
+
+    @classmethod
+    def of(cls, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> "Part":
+        """The part that two arrays hold."""
+        return cls(len(labels), lambda start, stop: (pictures[start:stop], labels[start:stop]))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A data set's two parts."""
+
+    train: Part
+    test: Part
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What is particular to one data set."""
+
+    name: str
+    loader: str  # the function that students call, for messages
+    folder: str  # what its folder is called
+    files: tuple[str, ...]  # the files that must be in it
+    read: Callable[[Path], Parts]
+    fetch: Callable[[], Path]  # download, and return the folder
+    stand_in: Callable[[], Parts]
+
+
+def choose(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download: bool) -> Parts:
+    """The data set's parts, from the first of: `data_dir`, $GRADLAB_DATA, a download, the stand-in.
+
+    Raises
+    ------
+    DataError
+        When a folder is named that does not hold the data set (and `download` is false), or a file is bad.
+    """
+    folder = _named_folder(data_set, data_dir, download)
+    if folder is None and download:
+        folder = data_set.fetch()
+    if folder is not None:
+        _expect_files(data_set, folder)
+        return data_set.read(folder)
+    print(  # noqa: T201 - a student must see, in the notebook's output, which pictures these are
+        f"Stand-in data, not {data_set.name}: pictures that gradlab draws itself. "
+        f"For the real ones: {data_set.loader}(..., download=True)"
+    )
+    return data_set.stand_in()
+
+
+def _named_folder(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download: bool) -> Path | None:
+    """The folder with the data set's files; None when none is named, or it may be downloaded instead."""
+    named, by = (data_dir, "data_dir") if data_dir is not None else (os.environ.get(VARIABLE), VARIABLE)
+    if not named:
+        return None
+    root = Path(named).expanduser()
+    if (root / data_set.folder).is_dir():
+        return root / data_set.folder
+    if any((root / file).exists() for file in data_set.files):
+        return root
+    if download:
+        return None
+    raise DataError(
+        f"{by}={root}: expected a folder that holds {data_set.folder}/, got "
+        f"{'one without it' if root.is_dir() else 'no such folder'}. Nothing was loaded. "
+        f"Correct {by}, leave it out for the stand-in, or call {data_set.loader}(..., download=True)"
+    )
+
+
+def _expect_files(data_set: DataSet, folder: Path) -> None:
+    for file in data_set.files:
+        if not (folder / file).is_file():
+            raise DataError(
+                f"{folder / file}: expected a file of {data_set.name}, got none. Nothing was loaded. "
+                f"Put it back, or point {VARIABLE} elsewhere and call {data_set.loader}(..., download=True)"
+            )
