@@ -80,6 +80,7 @@ class Submission:
         self._session.opaque = self._opaque
         self._session.remote = self._remote
         self._session.call_back = self._call_back
+        self._session.take_over = self._take_over
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -95,7 +96,7 @@ class Submission:
 
     def stand_in(self, trusted: Any, state: Iterable[str] = ("params",), methods: Iterable[str] = ("loss",)) -> Any:
         """`trusted`, ready to be passed: in the sandbox, an object with the attributes `state` whose `methods` call
-        back. Before each call the trusted object takes over `state` from the sandbox's copy."""
+        back. Before each call back, and after each call, the trusted object takes over the sandbox's `state`."""
         names = tuple(state)
         self._introduce(type(trusted).__name__, trusted, "object", _StandIn("", trusted, tuple(methods), names, names))
         return trusted
@@ -164,9 +165,9 @@ class Submission:
 
     def _take_over(self, states: Any) -> None:
         """Give the trusted objects what the submission may have changed: the parameters, and nothing else."""
-        for number, state in states.items():
-            stand_in = self._stand_ins.get(number)
-            for name in stand_in.read if stand_in else ():
+        for number, state in states.items() if type(states) is dict else ():
+            stand_in = self._stand_ins.get(number) if type(number) is int else None
+            for name in stand_in.read if stand_in and type(state) is dict else ():
                 if stand_in and name in state and hasattr(stand_in.trusted, name):
                     setattr(stand_in.trusted, name, state[name])
 

@@ -98,6 +98,7 @@ class Host:
         except BaseException as error:  # noqa: BLE001 (SystemExit and the like are the student's failure, not ours)
             reply = {"error": self._describe(error)}
         reply |= {"printed": self.printed.count - before, "cpu_s": time.process_time() - started_s}
+        reply["states"] = self._states()
         try:
             self._send(reply)
         except CodecError as error:
@@ -143,8 +144,9 @@ class Host:
 
     def call_back(self, target: int, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What the trusted side answers to ``target.method(*args, **kwargs)``."""
-        states = {number: vars(thing) for number, thing in self.stand_ins.items() if isinstance(thing, StandIn)}
-        self._send({"callback": target, "method": method, "args": list(args), "kwargs": kwargs, "states": states})
+        self._send(
+            {"callback": target, "method": method, "args": list(args), "kwargs": kwargs, "states": self._states()}
+        )
         while "op" in (message := self._receive()):
             self._answer(message)
         if "error" in message:
@@ -152,6 +154,10 @@ class Host:
         for number, state in message.get("states", {}).items():
             vars(self.stand_ins[number]).update(state)
         return message["ok"]
+
+    def _states(self) -> dict[int, dict[str, Any]]:
+        """The attributes of each stand-in object."""
+        return {number: vars(thing) for number, thing in self.stand_ins.items() if isinstance(thing, StandIn)}
 
     def adopt(self, thing: StandIn, made: tuple[int, dict[str, Any]]) -> None:
         """Make `thing` the stand-in of the trusted object that was just made."""

@@ -68,6 +68,7 @@ class Session:
         self.deadline = float("inf")
         self.cell_s = CELL_S
         self.call_back: Callable[[dict[str, Any]], Any] = _no_call_backs
+        self.take_over: Callable[[Any], None] = _no_tokens
         self.opaque: Callable[[Any], list[Any]] = _no_tokens
         self.remote: Callable[[list[Any]], Any] = _no_tokens
         self._skipped: set[str] = set()
@@ -176,6 +177,8 @@ class Session:
         printed, cpu_s = reply.get("printed", 0), reply.get("cpu_s", 0.0)
         self.printed = printed if type(printed) is int else 0
         self.cpu_s += cpu_s if type(cpu_s) is float and 0 <= cpu_s < 1e6 else 0.0
+        if reply.get("states"):
+            self.take_over(reply["states"])
         if "error" in reply:
             raise _submission_error(reply["error"])
         if "ok" not in reply:
