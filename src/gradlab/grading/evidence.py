@@ -21,11 +21,16 @@ _MAX_DEPTH = 8  # nested lists deeper than this are not arrays of numbers
 
 @contextlib.contextmanager
 def collect() -> Iterator[dict[str, Any]]:
-    """The evidence that is observed inside the block, as a JSON-ready dictionary."""
+    """The evidence that is observed inside the block, as a JSON-ready dictionary.
+
+    numpy's floating-point warnings are off inside: what untrusted numbers do in a check's arithmetic (overflow, become
+    NaN) is for the check to judge, and must not break it.
+    """
     evidence: dict[str, Any] = {}
     token = _evidence.set(evidence)
     try:
-        yield evidence
+        with np.errstate(all="ignore"):
+            yield evidence
     finally:
         _evidence.reset(token)
 
@@ -61,7 +66,8 @@ def _plain(value: object) -> Any:
 
 
 def _json_float(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
+    # numpy's floats are not what json, or a reader, expects
+    return float(value) if math.isfinite(value) else str(value)
 
 
 def _sketch(values: npt.NDArray[np.float64]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ __all__ = [
     "expect_close",
     "expect_one_of",
     "expect_share",
+    "function",
+    "instance",
     "mask_in",
     "number",
     "observe",
@@ -124,6 +126,21 @@ def _listing(names: Iterable[object]) -> str:
     return ", ".join(shown) or "nothing"
 
 
+def function(value: object, what: str) -> Callable[..., Any]:
+    """A reply that should be something to call: a function or a class."""
+    if not callable(value):
+        _fail(f"{what}: expected a function or a class, got {describe(value)}.")
+    return value
+
+
+def instance(value: object, what: str) -> Any:
+    """A reply that should be an object with attributes, and not plain data."""
+    plain = (bool, int, float, complex, str, bytes, list, tuple, dict, set, np.ndarray, np.generic, np.dtype, slice, range)
+    if value is None or isinstance(value, plain):
+        _fail(f"{what}: expected an object, got {describe(value)}.")
+    return value
+
+
 def attempt(call: Callable[..., Any], *args: object) -> tuple[Any, Exception | None]:
     """What a call gives, or what it raised: for a part of the submission that this exercise does not judge."""
     try:
@@ -159,8 +176,11 @@ def expect_close(got: object, expected: npt.ArrayLike, what: str = "the answer",
 
 
 def expect_one_of(got: object, accepted: Sequence[npt.ArrayLike], what: str = "the answer", *,
-                  rtol: float = 1e-6, atol: float = 1e-9, hint: str = "") -> Array:  # fmt: skip
+                  rtol: float = 1e-6, atol: float = 1e-9, hint: str = "",
+                  evidence: bool = True) -> Array:  # fmt: skip
     """Fail unless `got` equals one of several answers, all of them right; the message compares with the first."""
+    if evidence:
+        observe(**{what: got})
     have = array(got, np.shape(accepted[0]), what)
     for other in accepted[1:]:
         if np.allclose(have, other, rtol=rtol, atol=atol):

@@ -114,10 +114,10 @@ class Submission:
         try:
             yield
         finally:
-            self._stand_ins.clear()
-            self._numbers.clear()
             if trusted and self._session.sandbox is not None and self._session.generation == generation:
                 self._session.request("uncover")
+            self._stand_ins.clear()
+            self._numbers.clear()
 
     def _introduce(self, name: str, trusted: Any, kind: str, stand_in: _StandIn) -> None:
         stand_in.name = name

@@ -7,6 +7,7 @@ limit on processes holds; as anyone else it lives in a user namespace.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import os
@@ -26,6 +27,7 @@ __all__ = ["Sandbox", "start_sandbox"]
 
 PACKAGE = Path(__file__).resolve().parent.parent
 START_S = 30
+FAREWELL_S = 0.2
 FIRST_UID = 1_900_000_000
 _COUNTER = itertools.count()
 
@@ -51,7 +53,10 @@ class Sandbox:
     def stop(self) -> None:
         """End the host and everything that it started."""
         self.connection.close()
-        # The sandbox's first process dies with bubblewrap, and every process of its PID namespace with that one.
+        # A host that still listens ends by itself now, and its CPU time is counted to us. Any other is killed: the
+        # sandbox's first process dies with bubblewrap, and every process of its PID namespace with that one.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(FAREWELL_S)
         self.process.kill()
         self.process.wait()
         if self.process.stderr:
