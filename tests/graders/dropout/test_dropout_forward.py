@@ -18,11 +18,11 @@ from gradlab.grading import (
     unpack,
     weight,
 )
-from gradlab.grading.judge import attempt, mask_in
+from gradlab.grading.judge import attempt, function, mask_in
 
 
 def forward(submission, x, mode="train", **param):
-    reply = submission.dropout_forward(x, {"mode": mode, **param})
+    reply = function(submission.dropout_forward, "dropout_forward")(x, {"mode": mode, **param})
     return unpack(reply, ("out", "cache"), "dropout_forward")
 
 
@@ -174,8 +174,8 @@ def test_cache_holds_the_mask(submission, reference, rng):
     out, cache = forward(submission, x, p=0.7)
     holds = mask_in(cache, read_ratio(out, x) != 0)
     expect(holds is not False, "cache: expected it to hold the mask that was drawn, found no array that matches it.")
-    _, broken = attempt(submission.dropout_backward, x, cache)
+    _, broken = attempt(lambda: submission.dropout_backward(x, cache))
     if broken:
         _, expected_cache = reference.dropout_forward(x, {"mode": "train", "p": 0.7, "seed": 1})
-        _, also_broken = attempt(submission.dropout_backward, x, expected_cache)
+        _, also_broken = attempt(lambda: submission.dropout_backward(x, expected_cache))
         expect(also_broken, "cache: dropout_backward cannot read it, and can read (dropout_param, mask).")

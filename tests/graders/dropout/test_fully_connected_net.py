@@ -22,6 +22,7 @@ from gradlab.grading import (
     unpack,
     weight,
 )
+from gradlab.grading.judge import function, instance
 
 pytestmark = stands_in("dropout_forward", "dropout_backward")
 
@@ -74,20 +75,25 @@ def loss_and_grads(params, X, y, reg, masks=None):
 
 
 def build(submission, dims, **options):
-    options = {"dtype": np.float64, **options}
-    return submission.FullyConnectedNet(list(dims[1:-1]), input_dim=dims[0], num_classes=dims[-1], **options)
+    cls = function(submission.FullyConnectedNet, "FullyConnectedNet")
+    net = cls(list(dims[1:-1]), input_dim=dims[0], num_classes=dims[-1], **options)
+    return instance(net, "FullyConnectedNet(…)")
 
 
 def build_with(submission, params, **options):
     """A net whose parameters the grader sets."""
     dims = [params["W1"].shape[0], *(params[f"b{layer}"].size for layer in range(1, len(params) // 2 + 1))]
-    net = build(submission, dims, **options)
+    net = build(submission, dims, **{"dtype": np.float64, **options})
     net.params = {name: value.copy() for name, value in params.items()}
     return net
 
 
+def loss_of(net):
+    return function(net.loss, "loss")
+
+
 def train_loss(net, X, y, names=()):
-    loss, grads = unpack(net.loss(X, y), ("loss", "grads"), "loss(X, y)")
+    loss, grads = unpack(loss_of(net)(X, y), ("loss", "grads"), "loss(X, y)")
     return number(loss, "loss"), entries(grads, "grads", names)
 
 
@@ -108,7 +114,7 @@ def test_parameter_names_and_shapes(submission, rng):
         expected = {}
         for layer, (fan_in, fan_out) in enumerate(zip(dims[:-1], dims[1:], strict=True), start=1):
             expected |= {f"W{layer}": (fan_in, fan_out), f"b{layer}": (fan_out,)}
-        params = entries(build(submission, dims).params, "params", expected)
+        params = entries(build(submission, dims, dtype=np.float64).params, "params", expected)
         observe(**{f"names, {name}": len(params)})
         expect(len(params) == len(expected), f"params: expected {', '.join(expected)} only, got {len(params)} entries.")
         for key, shape in expected.items():
@@ -126,7 +132,7 @@ def test_initial_parameters(submission, rng):
     inner = 0.6826894921370859
     for scale in (0.03, 0.5):
         dims = (140, 110, 110, 90)
-        nets = [build(submission, dims, weight_scale=scale).params for _ in range(2)]
+        nets = [build(submission, dims, weight_scale=scale, dtype=np.float64).params for _ in range(2)]
         params, others = (entries(one, "params", [f"{k}{i}" for k in "Wb" for i in (1, 2, 3)]) for one in nets)
         for layer in (1, 2, 3):
             W = array(params[f"W{layer}"], dims[layer - 1 : layer + 1], f"W{layer}")
@@ -154,8 +160,7 @@ def test_precision(submission, rng):
     """Parameters have the dtype that was asked for, single precision (float32) if none, and the loss works in both."""
     X, y = example(rng, (6, 4), 5)
     for dtype in (np.float32, np.float64):
-        options = {} if dtype is np.float32 else {"dtype": dtype}
-        net = submission.FullyConnectedNet([9], input_dim=6, num_classes=4, weight_scale=0.5, **options)
+        net = build(submission, (6, 9, 4), weight_scale=0.5, **({} if dtype is np.float32 else {"dtype": dtype}))
         params = entries(net.params, "params", ("W1", "b1", "W2", "b2"))
         for name, value in params.items():
             came = array(value, what=str(name)[:20], dtype=None).dtype
@@ -174,7 +179,7 @@ def test_scores(submission, rng):
     for name, dims in DEPTHS.items():
         params = random_params(rng, dims)
         X, _ = example(rng, dims, 7)
-        scores = build_with(submission, params, reg=0.3).loss(X)
+        scores = loss_of(build_with(submission, params, reg=0.3))(X)
         expect_close(scores, forward(params, X)[-1], f"scores, {name}", rtol=1e-7)
 
 
@@ -184,7 +189,7 @@ def test_examples_of_many_dimensions(submission, rng):
     params = random_params(rng, (24, 5, 3))
     X, y = rng.standard_normal((6, 3, 2, 4)), rng.integers(3, size=6)
     net = build_with(submission, params)
-    expect_close(net.loss(X), forward(params, X)[-1], "scores", rtol=1e-7)
+    expect_close(loss_of(net)(X), forward(params, X)[-1], "scores", rtol=1e-7)
     loss, grads = train_loss(net, X, y, params)
     expected_loss, expected = loss_and_grads(params, X, y, 0.0)
     expect_close(loss, expected_loss, "loss", rtol=1e-7)
@@ -351,7 +356,7 @@ def test_no_dropout_at_test_time(submission, rng):
     net = build_with(submission, params, dropout=0.5)
     losses = []
     for _ in range(2):
-        expect_close(net.loss(X), forward(params, X)[-1], "scores", rtol=1e-7)
+        expect_close(loss_of(net)(X), forward(params, X)[-1], "scores", rtol=1e-7)
         losses.append(train_loss(net, X, y)[0])
     observe(same=losses[0] == losses[1])
     expect(losses[0] != losses[1], "loss: expected other masks at each call of an unseeded net, got the same loss twice.")

@@ -6,7 +6,7 @@ Accepted: epsilon inside or outside the square root, Adam's t counted from 0 or 
 import numpy as np
 
 from gradlab.grading import array, entries, expect, expect_close, number, unpack, weight
-from gradlab.grading.judge import expect_one_of
+from gradlab.grading.judge import expect_one_of, function
 
 # --- The rules, in each form that is right -----------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ def adam_forms(grads, t=0, counts=(0,), **config):
 
 def run(rule, w, grads, config=None):
     """The change of w at every step, and the last config; each call gets what the call before returned."""
-    steps = []
+    steps, rule = [], function(rule, "the rule")
     for dw in grads:
         next_w, config = unpack(rule(w.copy(), dw.copy(), config), ("next_w", "config"), "the rule")
         next_w = array(next_w, w.shape, "next_w")
