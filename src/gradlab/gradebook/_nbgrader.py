@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # nbgrader's own, and those of what it imports: a TA can do nothing about them
     from nbconvert.exporters import Exporter, NotebookExporter
     from nbformat import from_dict
-    from nbgrader.api import Comment, Grade, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
+    from nbgrader.api import Comment, Grade, InvalidEntry, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
     from nbgrader.api import Gradebook as NbgraderGradebook
     from nbgrader.apps.baseapp import NbGrader
     from nbgrader.converters import GenerateAssignment
@@ -30,6 +30,7 @@ __all__ = [
     "Exporter",
     "GenerateAssignment",
     "Grade",
+    "InvalidEntry",
     "MissingEntry",
     "NbGrader",
     "NbGraderPreprocessor",

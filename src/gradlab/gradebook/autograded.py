@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from gradlab.course import Cell
+from gradlab.cells import find_notebook, read_submission
+from gradlab.course import Assignment, Cell
 from gradlab.feedback import exercise_report
 from gradlab.grading.verdict import ExerciseResult, Verdict
-from gradlab.outputs import clean, safe_outputs, safe_prose, stream
-from gradlab.template import normal
+from gradlab.outputs import clean, outputs_of, safe_outputs, safe_prose, stream
+from gradlab.template import Template, normal
 
-__all__ = ["Released", "ReleasedCell", "StudentCell", "Work", "autograded_notebook", "earned"]
+__all__ = ["Released", "ReleasedCell", "StudentCell", "Work", "autograded_notebook", "earned", "read_work"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,18 @@ class Work:
     """What a student handed in; `cells` is None where no notebook could be read."""
 
     cells: tuple[StudentCell, ...] | None
+
+
+def read_work(assignment: Assignment, folder: Path) -> Work:
+    """What was handed in, with the assignment's cells recognised as grading recognises them."""
+    path, _ = find_notebook(folder, assignment)
+    cells = read_submission(path).cells if path else None
+    if cells is None:
+        return Work(None)
+    template = Template(assignment)
+    taken_for = [template.recognise(cell) if cell.cell_type == "code" else "" for cell in cells]
+    outputs = [*outputs_of(path), *([] for _ in cells)]
+    return Work(tuple(map(StudentCell, cells, taken_for, outputs)))
 
 
 def earned(result: ExerciseResult) -> float:
@@ -137,7 +151,8 @@ def _rendered(item: StudentCell | None, id: str, released: Released,
         return _own(item)
     source = known.source if item is None or known.locked else item.cell.source
     if known.cell_type != "code":
-        return {"cell_type": known.cell_type, "metadata": known.metadata, "source": safe_prose(source)}
+        text = source if source == known.source else safe_prose(source)  # the assignment's own may hold HTML
+        return {"cell_type": known.cell_type, "metadata": known.metadata, "source": text}
     outputs = safe_outputs(item.outputs) if item else []
     if known.grade and not known.solution and id in results:
         outputs = grade_outputs(results[id])

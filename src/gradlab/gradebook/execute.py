@@ -13,8 +13,9 @@ from gradlab.course import Assignment, Course
 from gradlab.errors import GradebookError, GraderError
 from gradlab.feedback import feedback_page
 from gradlab.gradebook import _nbgrader as nbgrader
-from gradlab.gradebook.autograded import autograded_notebook
-from gradlab.gradebook.book import Gradebook, marks_of, read_work
+from gradlab.gradebook.autograded import autograded_notebook, read_work
+from gradlab.gradebook.book import Gradebook
+from gradlab.gradebook.rows import marks_of
 from gradlab.grading.verdict import Verdict
 
 __all__ = ["FeedbackExporter", "GradlabExecute", "UnreadExporter"]

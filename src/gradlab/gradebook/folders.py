@@ -22,6 +22,8 @@ def supporting_files(folder: Path) -> dict[str, Path]:
     Links are left out, for they may point at anything; so are huge files.
     """
     found: dict[str, Path] = {}
+    if folder.is_symlink():
+        return found
     for root, folders, files in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if name not in _IGNORED and not name.endswith(".ipynb"))
         for path in (Path(root, name) for name in sorted(files)):

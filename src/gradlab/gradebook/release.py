@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -71,11 +70,18 @@ def make_release(assignment: Assignment) -> None:
     CourseError
         With nbgrader's log, where nbgrader refuses the notebook.
     """
-    with tempfile.TemporaryDirectory(dir=_made(assignment.release.parent), prefix=".making-") as folder:
+    release = assignment.release
+    with tempfile.TemporaryDirectory(dir=_made(assignment.course.root / ".gradlab"), prefix="release-") as folder:
+        made, old = Path(folder) / assignment.name, Path(folder) / "old"
         _generate(assignment, Path(folder))
-        if assignment.release.exists():
-            assignment.release.rename(Path(folder) / "old")
-        (Path(folder) / assignment.name).rename(assignment.release)
+        if _made(release.parent) and release.exists():
+            release.rename(old)
+        try:
+            made.rename(release)
+        except OSError:
+            if old.exists():
+                old.rename(release)
+            raise
 
 
 def save_cells(assignment: Assignment) -> None:
@@ -92,10 +98,9 @@ def _generate(assignment: Assignment, into: Path) -> None:
     converter.preprocessors = [_ours(preprocessor) for preprocessor in converter.preprocessors]
     result = capture_log(converter)
     if not result["success"]:
-        shutil.rmtree(into / assignment.name, ignore_errors=True)
         raise CourseError(
             f"{assignment.name}: expected nbgrader to make the student version, and it refused. Nothing was changed in "
-            f"release/. What it said:\n{_told(result)}"
+            f"release/. Mend what it names, and run it again:\n{_told(result)}"
         )
 
 
