@@ -135,7 +135,23 @@ def function(value: object, what: str) -> Callable[..., Any]:
 
 def instance(value: object, what: str) -> Any:
     """A reply that should be an object with attributes, and not plain data."""
-    plain = (bool, int, float, complex, str, bytes, list, tuple, dict, set, np.ndarray, np.generic, np.dtype, slice, range)
+    plain = (
+        bool,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        list,
+        tuple,
+        dict,
+        set,
+        np.ndarray,
+        np.generic,
+        np.dtype,
+        slice,
+        range,
+    )
     if value is None or isinstance(value, plain):
         _fail(f"{what}: expected an object, got {describe(value)}.")
     return value

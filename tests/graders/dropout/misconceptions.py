@@ -2,9 +2,9 @@
 
 from gradlab.grading import misconception
 
-# --- dropout_forward ------------------------------------------------------------------------------------
+# --- dropout_forward -----------------------------------------------------------------------------------
 
-_FORWARD = '''
+_FORWARD = """
 def dropout_forward(x, dropout_param):
     mode, p = dropout_param["mode"], dropout_param["p"]
     if dropout_param.get("seed") is not None:
@@ -15,7 +15,7 @@ def dropout_forward(x, dropout_param):
     else:
         {test}
     return out.astype(x.dtype, copy=False), (dropout_param, mask)
-'''
+"""
 
 
 def _forward(*train: str, test: str = "out = x") -> str:
@@ -24,8 +24,8 @@ def _forward(*train: str, test: str = "out = x") -> str:
 
 @misconception(
     exercise="dropout_forward",
-    explanation="Entries are dropped, but those that stay keep their size. So the next layer sees smaller sums in training "
-    "than at test time, and the two modes disagree.",
+    explanation="Entries are dropped, but those that stay keep their size. So the next layer sees smaller sums in "
+    "training than at test time, and the two modes disagree.",
     hint="What is the expected value of one entry of your output, and what should it be?",
 )
 def forgot_to_rescale() -> str:
@@ -34,8 +34,8 @@ def forgot_to_rescale() -> str:
 
 @misconception(
     exercise="dropout_forward",
-    explanation="p is used as the probability to drop an entry. In this course it is the probability to keep one, so with p = 0.25 "
-    "three quarters should become zero, not one quarter.",
+    explanation="p is used as the probability to drop an entry. In this course it is the probability to keep one, "
+    "so with p = 0.25 three quarters should become zero, not one quarter.",
     hint="With p = 1, how many entries should your mask keep?",
 )
 def keep_and_drop_swapped() -> str:
@@ -44,8 +44,8 @@ def keep_and_drop_swapped() -> str:
 
 @misconception(
     exercise="dropout_forward",
-    explanation="p is used as the probability to drop an entry, while what stays is divided by p. The mask keeps the wrong share, "
-    "and the scale fits the right one.",
+    explanation="p is used as the probability to drop an entry, while what stays is divided by p. The mask keeps "
+    "the wrong share, and the scale fits the right one.",
     hint="Look at which side of p your random numbers must fall to be kept, and read again what p is.",
 )
 def wrong_side_of_p() -> str:
@@ -54,8 +54,9 @@ def wrong_side_of_p() -> str:
 
 @misconception(
     exercise="dropout_forward",
-    explanation="This is plain dropout: nothing is rescaled in training, and the output is multiplied by p at test time. Inverted dropout, "
-    "which is asked for, does its scaling in training and leaves the test pass alone.",
+    explanation="This is plain dropout: nothing is rescaled in training, and the output is multiplied by p at test "
+    "time. Inverted dropout, which is asked for, does its scaling in training and leaves the test pass "
+    "alone.",
     hint="Which of the two modes should be free of any arithmetic?",
 )
 def plain_dropout() -> str:
@@ -64,18 +65,19 @@ def plain_dropout() -> str:
 
 @misconception(
     exercise="dropout_forward",
-    explanation="Entries are dropped at test time too. Dropout is noise for training only; predictions should use every unit.",
+    explanation="Entries are dropped at test time too. Dropout is noise for training only; predictions should use "
+    "every unit.",
     hint="What should dropout_forward do with its input when mode is test?",
 )
 def dropout_at_test_time() -> str:
-    draw = 'mask = (np.random.rand(*x.shape) < p) / p'
+    draw = "mask = (np.random.rand(*x.shape) < p) / p"
     return _forward(draw, "out = x * mask", test=f"{draw}\n        out = x * mask")
 
 
 @misconception(
     exercise="dropout_forward",
-    explanation="The random numbers come from a normal distribution. It falls below p with another probability than p, so the share of kept "
-    "entries is wrong for every p.",
+    explanation="The random numbers come from a normal distribution. It falls below p with another probability than "
+    "p, so the share of kept entries is wrong for every p.",
     hint="Of which distribution is the share of draws below p just p?",
 )
 def normal_draw() -> str:
@@ -84,82 +86,83 @@ def normal_draw() -> str:
 
 @misconception(
     exercise="dropout_forward",
-    explanation="One mask is drawn for a row and used for all examples. Each entry of the batch needs a chance of its own, or "
-    "all examples lose the same units.",
+    explanation="One mask is drawn for a row and used for all examples. Each entry of the batch needs a chance of "
+    "its own, or all examples lose the same units.",
     hint="Compare the shape of your mask with the shape of x.",
 )
 def one_mask_for_all_examples() -> str:
     return _forward("mask = (np.random.rand(*x.shape[1:]) < p) / p * np.ones(x.shape)", "out = x * mask")
 
 
-# --- dropout_backward -----------------------------------------------------------------------------------
+# --- dropout_backward ----------------------------------------------------------------------------------
 
 
 @misconception(
     exercise="dropout_backward",
-    explanation="The gradient passes through as if nothing had been dropped. An entry that was multiplied by 0 on the way forward has no "
-    "influence on the loss, so its gradient is 0.",
+    explanation="The gradient passes through as if nothing had been dropped. An entry that was multiplied by 0 on "
+    "the way forward has no influence on the loss, so its gradient is 0.",
     hint="Which part of the cache does your backward pass never use?",
 )
 def backward_forgets_mask() -> str:
-    return '''
+    return """
 def dropout_backward(dout, cache):
     dropout_param, mask = cache
     return dout
-'''
+"""
 
 
 @misconception(
     exercise="dropout_backward",
-    explanation="Kept entries were scaled on the way forward, but their gradient is not. The chain rule multiplies by the same factor in "
-    "both directions.",
+    explanation="Kept entries were scaled on the way forward, but their gradient is not. The chain rule multiplies "
+    "by the same factor in both directions.",
     hint="If out = c · x, what is the derivative of out by x?",
 )
 def backward_forgets_scale() -> str:
-    return '''
+    return """
 def dropout_backward(dout, cache):
     dropout_param, mask = cache
     if dropout_param["mode"] == "test":
         return dout
     return np.where(mask != 0, dout, 0)
-'''
+"""
 
 
 @misconception(
     exercise="dropout_backward",
-    explanation="The mask in the cache is scaled already, and the gradient is divided by p once more. It comes out too large by 1/p.",
+    explanation="The mask in the cache is scaled already, and the gradient is divided by p once more. It comes out "
+    "too large by 1/p.",
     hint="Print the values that occur in the mask of your cache.",
 )
 def backward_scales_twice() -> str:
-    return '''
+    return """
 def dropout_backward(dout, cache):
     dropout_param, mask = cache
     if dropout_param["mode"] == "test":
         return dout
     return dout * mask / dropout_param["p"]
-'''
+"""
 
 
 @misconception(
     exercise="dropout_backward",
-    explanation="The backward pass draws a mask of its own. It belongs to other entries than those that the forward pass kept, so the "
-    "gradient is that of another function.",
+    explanation="The backward pass draws a mask of its own. It belongs to other entries than those that the forward "
+    "pass kept, so the gradient is that of another function.",
     hint="Should the backward pass need any random number?",
 )
 def backward_draws_anew() -> str:
-    return '''
+    return """
 def dropout_backward(dout, cache):
     dropout_param, mask = cache
     if dropout_param["mode"] == "test":
         return dout
     p = dropout_param["p"]
     return dout * (np.random.rand(*dout.shape) < p) / p
-'''
+"""
 
 
-# --- fully_connected_net --------------------------------------------------------------------------------
+# --- fully_connected_net -------------------------------------------------------------------------------
 
-_NET = '''
+_NET = """
 class FullyConnectedNet:
     def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, dropout=1, reg=0.0,
                  weight_scale=1e-2, dtype=np.float32, seed=None):
@@ -207,7 +210,7 @@ class FullyConnectedNet:
             grads["W%d" % i] += {penalty_slope} * self.reg * W
             {more}
         return loss, grads
-'''
+"""
 
 
 def _net(**changes: str) -> str:
@@ -236,8 +239,8 @@ def dropout_never_wired_in() -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="The last layer's weights are left out of the regularisation. They are weights like the others, and belong into the loss and "
-    "into the gradient.",
+    explanation="The last layer's weights are left out of the regularisation. They are weights like the others, and "
+    "belong into the loss and into the gradient.",
     hint="Over how many layers does your sum of squares run?",
 )
 def last_layer_not_regularised() -> str:
@@ -246,8 +249,8 @@ def last_layer_not_regularised() -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="Dropout is applied to the scores as well. A class whose score is dropped is judged by chance; dropout belongs after the hidden "
-    "layers only.",
+    explanation="Dropout is applied to the scores as well. A class whose score is dropped is judged by chance; "
+    "dropout belongs after the hidden layers only.",
     hint="What follows the last affine layer, by the net's description?",
 )
 def dropout_on_scores() -> str:
@@ -259,7 +262,8 @@ def dropout_on_scores() -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="The scores go through a ReLU, so no score can be negative. The last layer is affine only: a class may be unlikely.",
+    explanation="The scores go through a ReLU, so no score can be negative. The last layer is affine only: a class "
+    "may be unlikely.",
     hint="Look for negative numbers among your scores. Why are there none?",
 )
 def relu_on_scores() -> str:
@@ -270,8 +274,8 @@ def relu_on_scores() -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="The biases are regularised like the weights. The penalty is meant for weights only: a bias does not make the net more sensitive "
-    "to its inputs.",
+    explanation="The biases are regularised like the weights. The penalty is meant for weights only: a bias does "
+    "not make the net more sensitive to its inputs.",
     hint="Which parameters does the formula of the loss name?",
 )
 def regularises_biases() -> str:
@@ -283,7 +287,8 @@ def regularises_biases() -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="The regulariser lacks its factor one half, so the penalty and its gradient are twice as large as described.",
+    explanation="The regulariser lacks its factor one half, so the penalty and its gradient are twice as large as "
+    "described.",
     hint="Compare the factor before λ in the formula with the one in your code.",
 )
 def half_forgotten() -> str:
@@ -301,7 +306,8 @@ def gradient_of_penalty_halved() -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="The forward pass drops units, and the backward pass does not know of it: the gradient also reaches units that were switched off.",
+    explanation="The forward pass drops units, and the backward pass does not know of it: the gradient also reaches "
+    "units that were switched off.",
     hint="Each layer of the forward pass needs its partner on the way back. Which one has none?",
 )
 def net_backward_skips_dropout() -> str:
@@ -310,17 +316,17 @@ def net_backward_skips_dropout() -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="The last layer's weights are not scaled by weight_scale but drawn with a standard deviation of 1. The first scores are large, and "
-    "the first loss is far from ln C.",
+    explanation="The last layer's weights are not scaled by weight_scale but drawn with a standard deviation of 1. "
+    "The first scores are large, and the first loss is far from ln C.",
     hint="Print the standard deviation of each weight matrix of a new net.",
 )
 def last_layer_not_scaled() -> str:
     return _net(init="(weight_scale if i < self.num_layers - 1 else 1.0) * np.random.randn(sizes[i], sizes[i + 1])")
 
 
-# --- update_rules ---------------------------------------------------------------------------------------
+# --- update_rules --------------------------------------------------------------------------------------
 
-_RULES = '''
+_RULES = """
 def sgd_momentum(w, dw, config=None):
     if config is None:
         config = {{}}
@@ -362,7 +368,7 @@ def adam(w, dw, config=None):
     config["m"], config["v"] = m, v
     {store_t}
     return next_w, config
-'''
+"""
 
 
 def _rules(**changes: str) -> str:
@@ -378,8 +384,8 @@ def _rules(**changes: str) -> str:
 
 @misconception(
     exercise="update_rules",
-    explanation="Adam's moments are used as they are. They start at zero, so the first steps are far too small or too large until the "
-    "averages have warmed up; the correction by 1 − βᵗ mends that.",
+    explanation="Adam's moments are used as they are. They start at zero, so the first steps are far too small or "
+    "too large until the averages have warmed up; the correction by 1 − βᵗ mends that.",
     hint="After one step, how do m and dw differ in size?",
 )
 def no_bias_correction() -> str:
@@ -388,7 +394,8 @@ def no_bias_correction() -> str:
 
 @misconception(
     exercise="update_rules",
-    explanation="Adam's step count is raised but never stored in the config. Every call believes that it is the first one.",
+    explanation="Adam's step count is raised but never stored in the config. Every call believes that it is the "
+    "first one.",
     hint="What does the config that you return hold under t after three calls?",
 )
 def t_never_stored() -> str:
@@ -397,7 +404,8 @@ def t_never_stored() -> str:
 
 @misconception(
     exercise="update_rules",
-    explanation="Adam's correction uses the count before it is raised. At the first step that is 0, and 1 − β⁰ is 0: a division by zero.",
+    explanation="Adam's correction uses the count before it is raised. At the first step that is 0, and 1 − β⁰ is "
+    "0: a division by zero.",
     hint="What is t when your first correction is computed?",
 )
 def t_before_increment() -> str:
@@ -406,7 +414,8 @@ def t_before_increment() -> str:
 
 @misconception(
     exercise="update_rules",
-    explanation="RMSProp computes its running average and does not put it back into the config. So it has no memory, and every step is its first.",
+    explanation="RMSProp computes its running average and does not put it back into the config. So it has no "
+    "memory, and every step is its first.",
     hint="What does the config that you return hold under cache after two calls?",
 )
 def rmsprop_state_not_written_back() -> str:
@@ -424,16 +433,17 @@ def momentum_sign_flipped() -> str:
 
 @misconception(
     exercise="update_rules",
-    explanation="The gradient is weighted by 1 − momentum, as in a running average. The rule of this course adds the whole step to the velocity.",
+    explanation="The gradient is weighted by 1 − momentum, as in a running average. The rule of this course adds "
+    "the whole step to the velocity.",
     hint="How far does the first step go, compared with plain sgd?",
 )
 def momentum_as_average() -> str:
     return _rules(velocity='config["momentum"] * v - (1 - config["momentum"]) * config["learning_rate"] * dw')
 
 
-# --- solver ---------------------------------------------------------------------------------------------
+# --- solver --------------------------------------------------------------------------------------------
 
-_SOLVER = '''
+_SOLVER = """
 class Solver:
     def __init__(self, model, data, update_rule="sgd", optim_config=None, lr_decay=1.0, batch_size=100,
                  num_epochs=10, num_train_samples=1000, num_val_samples=None, print_every=10, verbose=True):
@@ -500,7 +510,7 @@ class Solver:
                     self.best_val_acc = val_acc
                     self.best_params = {keep}
         {finish}
-'''
+"""
 
 
 def _solver(**changes: str) -> str:
@@ -517,8 +527,8 @@ def _solver(**changes: str) -> str:
 
 @misconception(
     exercise="solver",
-    explanation="The learning rates are multiplied by lr_decay after every iteration. They should shrink once an epoch; so they are almost zero "
-    "before the second epoch is over.",
+    explanation="The learning rates are multiplied by lr_decay after every iteration. They should shrink once an "
+    "epoch; so they are almost zero before the second epoch is over.",
     hint="How often does your decay run in an epoch of ten iterations?",
 )
 def decay_every_iteration() -> str:
@@ -527,8 +537,8 @@ def decay_every_iteration() -> str:
 
 @misconception(
     exercise="solver",
-    explanation="The validation accuracy is measured on the training data. Then it cannot tell whether the model learnt by heart, which is what "
-    "it is for.",
+    explanation="The validation accuracy is measured on the training data. Then it cannot tell whether the model "
+    "learnt by heart, which is what it is for.",
     hint="Which examples do you hand to check_accuracy for val_acc_history?",
 )
 def validation_on_training_data() -> str:
@@ -537,8 +547,8 @@ def validation_on_training_data() -> str:
 
 @misconception(
     exercise="solver",
-    explanation="best_params is the model's own dictionary, not a copy. Every later step changes it too, so the last parameters are returned "
-    "as the best.",
+    explanation="best_params is the model's own dictionary, not a copy. Every later step changes it too, so the "
+    "last parameters are returned as the best.",
     hint="After keeping the best parameters, do one more step: have they changed?",
 )
 def best_params_not_copied() -> str:
@@ -556,7 +566,8 @@ def best_params_not_restored() -> str:
 
 @misconception(
     exercise="solver",
-    explanation="Every iteration takes the same first examples of the training set. The rest of the data is never learnt from.",
+    explanation="Every iteration takes the same first examples of the training set. The rest of the data is never "
+    "learnt from.",
     hint="Print the positions of the examples in two minibatches.",
 )
 def always_the_first_batch() -> str:
@@ -565,43 +576,46 @@ def always_the_first_batch() -> str:
 
 @misconception(
     exercise="solver",
-    explanation="All parameters share one config. Rules with a memory then mix up the weights and biases of all layers.",
+    explanation="All parameters share one config. Rules with a memory then mix up the weights and biases of all "
+    "layers.",
     hint="How many config dictionaries exist, and how many parameters?",
 )
 def one_config_for_all() -> str:
     return _solver(config="shared")
 
 
-# --- overfit_small_data ---------------------------------------------------------------------------------
+# --- overfit_small_data --------------------------------------------------------------------------------
 
 
 @misconception(
     exercise="overfit_small_data",
-    explanation="The learning rate is too small: in 40 steps the weights hardly move, and the loss stays where it started.",
+    explanation="The learning rate is too small: in 40 steps the weights hardly move, and the loss stays where it "
+    "started.",
     hint="Plot the loss. If it falls in a straight line and slowly, what does that say about the steps?",
 )
 def learning_rate_too_small() -> str:
-    return '''
+    return """
 overfit_learning_rate = 1e-5
 overfit_weight_scale = 1e-2
-'''
+"""
 
 
 @misconception(
     exercise="overfit_small_data",
-    explanation="The learning rate is too large: the steps overshoot, the loss explodes, and the parameters stop being numbers.",
+    explanation="The learning rate is too large: the steps overshoot, the loss explodes, and the parameters stop "
+    "being numbers.",
     hint="Print the first five losses. Do they fall?",
 )
 def learning_rate_too_large() -> str:
-    return '''
+    return """
 overfit_learning_rate = 10.0
 overfit_weight_scale = 1e-2
-'''
+"""
 
 
-# --- regularization_experiment --------------------------------------------------------------------------
+# --- regularization_experiment -------------------------------------------------------------------------
 
-_EXPERIMENT = '''
+_EXPERIMENT = """
 def regularization_experiment(data, dropouts=(1, 0.25), hidden_dim=500, num_epochs=25):
     results = {{}}
     for p in dropouts:
@@ -611,7 +625,7 @@ def regularization_experiment(data, dropouts=(1, 0.25), hidden_dim=500, num_epoc
         {train}
         results[p] = solver
     return results
-'''
+"""
 
 
 def _experiment(**changes: str) -> str:
@@ -621,7 +635,8 @@ def _experiment(**changes: str) -> str:
 
 @misconception(
     exercise="regularization_experiment",
-    explanation="All nets are built with the same dropout, so the curves compare a net with itself. Any difference between them is chance.",
+    explanation="All nets are built with the same dropout, so the curves compare a net with itself. Any difference "
+    "between them is chance.",
     hint="Which value does the net that is stored under 0.25 get as its dropout?",
 )
 def same_dropout_in_all_nets() -> str:
@@ -630,7 +645,8 @@ def same_dropout_in_all_nets() -> str:
 
 @misconception(
     exercise="regularization_experiment",
-    explanation="The nets get 1 − p as their dropout. In this course the net's dropout is the probability to keep, as everywhere in this notebook.",
+    explanation="The nets get 1 − p as their dropout. In this course the net's dropout is the probability to keep, "
+    "as everywhere in this notebook.",
     hint="What should the net stored under 1 do: keep every unit, or none?",
 )
 def drop_instead_of_keep() -> str:

@@ -1,8 +1,9 @@
 """dropout_backward sends the gradient through the mask that the forward pass drew.
 
-It is judged on the caches of the submission's own dropout_forward, whose layout nobody else knows, and relative to what that forward pass did:
-dropout is linear entry by entry, so its derivative is out / x, whatever the scale. Where the forward pass gives nothing to
-work with, the cache comes from the reference. So a wrong forward pass costs nothing here.
+It is judged on the caches of the submission's own dropout_forward, whose layout nobody else knows, and relative
+to what that forward pass did: dropout is linear entry by entry, so its derivative is out / x, whatever the
+scale. Where the forward pass gives nothing to work with, the cache comes from the reference. So a wrong forward
+pass costs nothing here.
 """
 
 from dataclasses import dataclass
@@ -74,7 +75,10 @@ def judge(dx, dout, factors, what, hint, rtol=1e-6):
     scale = np.median(dx[kept] / (dout * factors[0])[kept]) if kept.any() else 0.0
     observe(**{f"{what}: scale where kept": scale, f"{what}: zero where dropped": bool((dx[~kept] == 0).all())})
     if not (dx[~kept] == 0).all():
-        expect(False, f"{what}: expected 0 where the forward pass dropped the entry, got {int((dx[~kept] != 0).sum())} others.")
+        expect(
+            False,
+            f"{what}: expected 0 where the forward pass dropped the entry, got {int((dx[~kept] != 0).sum())} others.",
+        )
     expect_one_of(dx, [dout * factor for factor in factors], what, rtol=rtol, hint=hint, evidence=False)
 
 
@@ -84,7 +88,13 @@ def test_training(submission, reference, rng):
     for name, p in (("a low p", 0.3), ("a high p", 0.8)):
         x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
         dx, factors = backward(submission, reference, rng, dout, x, "train", p)
-        judge(dx, dout, factors, f"dx with {name}", "Kept entries were scaled on the way forward: scale their gradient too.")
+        judge(
+            dx,
+            dout,
+            factors,
+            f"dx with {name}",
+            "Kept entries were scaled on the way forward: scale their gradient too.",
+        )
 
 
 @weight(2)
@@ -93,7 +103,9 @@ def test_test_mode(submission, reference, rng):
     for p in (0.3, 0.8):
         x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
         dx, factors = backward(submission, reference, rng, dout, x, "test", p)
-        judge(dx, dout, [factors[-1], factors[0]], "dx in test mode", "Nothing was dropped or scaled on the way forward.")
+        judge(
+            dx, dout, [factors[-1], factors[0]], "dx in test mode", "Nothing was dropped or scaled on the way forward."
+        )
 
 
 @weight(1)
@@ -103,7 +115,13 @@ def test_any_shape(submission, reference, rng):
         for mode in ("train", "test"):
             x, dout = far_from_zero(rng, shape), far_from_zero(rng, shape)
             dx, factors = backward(submission, reference, rng, dout, x, mode, 0.65)
-            judge(dx, dout, factors[::-1] if mode == "test" else factors, f"dx of {len(shape)} dimensions, {mode} mode", "")
+            judge(
+                dx,
+                dout,
+                factors[::-1] if mode == "test" else factors,
+                f"dx of {len(shape)} dimensions, {mode} mode",
+                "",
+            )
 
 
 @weight(1)
@@ -116,7 +134,9 @@ def test_each_cache_has_its_own_mask(submission, reference, rng):
         passes = [reference_pass(reference, rng, x, "train", 0.4) for _ in range(2)]
     for name, one in zip(("first", "second"), passes, strict=True):
         dx = backward_of(submission)(dout, one.cache)
-        judge(dx, dout, one.factors, f"dx of the {name} of two forward passes", "Draw no mask here: the cache holds it.")
+        judge(
+            dx, dout, one.factors, f"dx of the {name} of two forward passes", "Draw no mask here: the cache holds it."
+        )
 
 
 @weight(1)

@@ -54,15 +54,17 @@ def test_share_of_kept_entries(submission, rng):
     for name, p in zip(("a low p", "a high p"), keep_probabilities(rng), strict=True):
         x = far_from_zero(rng, (500, 500))
         out, _ = forward(submission, x, p=p)
-        expect_share(read_ratio(out, x) != 0, p, f"share of kept entries with {name}", hint="p is the probability to keep.")
+        expect_share(
+            read_ratio(out, x) != 0, p, f"share of kept entries with {name}", hint="p is the probability to keep."
+        )
 
 
 @weight(1)
 def test_entries_are_independent(submission, rng):
     """Each entry has its own chance: no two rows, and no two columns, share their fate.
 
-    Neighbours agree like coins with p² + (1 − p)²; rows and columns keep like coins with p. With 160 rows and 240 columns
-    that is 798 exact binomial tests at 1e-12 each: false alarms at most 8e-10.
+    Neighbours agree like coins with p² + (1 − p)²; rows and columns keep like coins with p. With 160 rows and
+    240 columns that is 798 exact binomial tests at 1e-12 each: false alarms at most 8e-10.
     """
     p = keep_probabilities(rng)[1]
     x = far_from_zero(rng, (160, 240))
@@ -73,15 +75,18 @@ def test_entries_are_independent(submission, rng):
         agreeing = (lines[1:] == lines[:-1]).sum(axis=1)
         together = min(binomial_tail(int(k), lines.shape[1], p**2 + (1 - p) ** 2) for k in agreeing)
         observe(**{f"{name} alike": bool(min(rarest, together) <= 1e-12)})
-        expect(min(rarest, together) > 1e-12, f"out: expected a mask entry for every entry of x, but whole {name} share theirs.")
+        expect(
+            min(rarest, together) > 1e-12,
+            f"out: expected a mask entry for every entry of x, but whole {name} share theirs.",
+        )
 
 
 @weight(1)
 def test_any_shape(submission, rng):
     """Inputs of one, two, three and four dimensions work, with one mask entry for each entry.
 
-    A share test of at least 2,000 entries at 1e-10 for each shape: false alarms at most 4e-10. That all slices along an axis
-    agree by chance has a probability below 1e-100.
+    A share test of at least 2,000 entries at 1e-10 for each shape: false alarms at most 4e-10. That all slices
+    along an axis agree by chance has a probability below 1e-100.
     """
     p = keep_probabilities(rng)[0]
     for shape in ((2000,), (50, 40), (20, 10, 12), (10, 6, 7, 5)):
@@ -121,7 +126,9 @@ def test_seed_makes_masks_repeatable(submission, rng):
     again = array(forward(submission, x, p=p, seed=seed)[0], x.shape, "out")
     different = array(forward(submission, x, p=p, seed=other)[0], x.shape, "out")
     observe(repeats=bool((first == again).all()), differs=bool((first != different).any()))
-    expect((first == again).all(), "out: expected the same output from two calls with one seed, got two different ones.")
+    expect(
+        (first == again).all(), "out: expected the same output from two calls with one seed, got two different ones."
+    )
     expect((first != different).any(), "out: expected another mask from another seed, got the same one.")
 
 
@@ -134,7 +141,10 @@ def test_test_mode(submission, rng):
         ratio = read_ratio(out, x)
         scale = float(np.median(ratio[ratio != 0])) if ratio.any() else 0.0
         observe(scale=scale)
-        expect((ratio != 0).all(), f"out in test mode: expected no entry dropped, got {int((ratio == 0).sum())} of {ratio.size}.")
+        expect(
+            (ratio != 0).all(),
+            f"out in test mode: expected no entry dropped, got {int((ratio == 0).sum())} of {ratio.size}.",
+        )
         expect_close(out, x, "out in test mode", hint="At test time nothing is scaled either.", evidence=False)
 
 
@@ -167,8 +177,9 @@ def test_single_precision(submission, rng):
 def test_cache_holds_the_mask(submission, reference, rng):
     """The cache tells the backward pass which entries were kept.
 
-    A cache may be laid out in any way. This check fails only where the cache can be seen to hold no mask, or where the submission's own
-    dropout_backward works with the cache that the notebook describes and breaks on this one.
+    A cache may be laid out in any way. This check fails only where the cache can be seen to hold no mask, or
+    where the submission's own dropout_backward works with the cache that the notebook describes and breaks on
+    this one.
     """
     x = far_from_zero(rng, (20, 30))
     out, cache = forward(submission, x, p=0.7)

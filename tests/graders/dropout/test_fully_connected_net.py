@@ -1,8 +1,11 @@
 """FullyConnectedNet: {affine, ReLU, dropout} for each hidden layer, then affine; softmax loss plus ½ reg Σ W².
 
-The grader sets the parameters itself, biases too, and compares with its own forward and backward pass. Dropout is judged under whatever mask the net drew:
-with one example, dW = outer(what came in, db), so the gradients give away what every hidden layer handed on.
+The grader sets the parameters itself, biases too, and compares with its own forward and backward pass. Dropout
+is judged under whatever mask the net drew: with one example, dW = outer(what came in, db), so the gradients
+give away what every hidden layer handed on.
 """
+
+import itertools
 
 import numpy as np
 import pytest
@@ -27,13 +30,13 @@ from gradlab.grading.judge import function, instance
 pytestmark = stands_in("dropout_forward", "dropout_backward")
 
 
-# --- The grader's own net ---------------------------------------------------------------------------------------------
+# --- The grader's own net ------------------------------------------------------------------------------
 
 
 def random_params(rng, dims, spread=1.0):
     """Weights and biases that leave about half of the units active; no bias is zero."""
     params = {}
-    for layer, (fan_in, fan_out) in enumerate(zip(dims[:-1], dims[1:], strict=True), start=1):
+    for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(dims), start=1):
         params[f"W{layer}"] = spread * rng.standard_normal((fan_in, fan_out)) / np.sqrt(fan_in)
         params[f"b{layer}"] = rng.choice([-1.0, 1.0], fan_out) * rng.uniform(0.5, 1.5, fan_out)
     return params
@@ -71,7 +74,7 @@ def loss_and_grads(params, X, y, reg, masks=None):
     return loss, grads
 
 
-# --- The submission's net ---------------------------------------------------------------------------------------------
+# --- The submission's net ------------------------------------------------------------------------------
 
 
 def build(submission, dims, **options):
@@ -104,7 +107,7 @@ def example(rng, dims, count):
 DEPTHS = {"one layer": (6, 4), "two layers": (6, 9, 4), "four layers": (6, 9, 8, 7, 4)}
 
 
-# --- Parameters -------------------------------------------------------------------------------------------------------
+# --- Parameters ----------------------------------------------------------------------------------------
 
 
 @weight(1)
@@ -112,7 +115,7 @@ def test_parameter_names_and_shapes(submission, rng):
     """params holds W1, b1, … of the right shapes, for nets of one, two and four layers."""
     for name, dims in DEPTHS.items():
         expected = {}
-        for layer, (fan_in, fan_out) in enumerate(zip(dims[:-1], dims[1:], strict=True), start=1):
+        for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(dims), start=1):
             expected |= {f"W{layer}": (fan_in, fan_out), f"b{layer}": (fan_out,)}
         params = entries(build(submission, dims, dtype=np.float64).params, "params", expected)
         observe(**{f"names, {name}": len(params)})
@@ -125,9 +128,10 @@ def test_parameter_names_and_shapes(submission, rng):
 def test_initial_parameters(submission, rng):
     """Every layer's weights are normal with mean 0 and standard deviation weight_scale; biases are 0.
 
-    For n normal weights: |mean| > 7 sd has probability 3e-12; the sum of squares leaves [n − 2√(nt), n + 2√(nt) + 2t] with
-    probability at most 2e^−t = 2e-11 (Laurent and Massart, t = 25.3); the share within one sd is an exact binomial test at 1e-11.
-    Six layers are judged: false alarms at most 2e-10. Two nets agree with probability 0.
+    For n normal weights: |mean| > 7 sd has probability 3e-12; the sum of squares leaves [n − 2√(nt), n + 2√(nt)
+    + 2t] with probability at most 2e^−t = 2e-11 (Laurent and Massart, t = 25.3); the share within one sd is an
+    exact binomial test at 1e-11. Six layers are judged: false alarms at most 2e-10. Two nets agree with
+    probability 0.
     """
     inner = 0.6826894921370859
     for scale in (0.03, 0.5):
@@ -141,7 +145,7 @@ def test_initial_parameters(submission, rng):
             judge_normal(W / scale, f"W{layer}", scale)
             expect_share(np.abs(W) < scale, inner, f"share of W{layer} within one weight_scale", alpha=1e-11)
             other = array(others[f"W{layer}"], W.shape, f"W{layer}")
-            expect((W != other).any(), f"W{layer}: expected new weights for each net, got the same ones twice.")
+            expect((other != W).any(), f"W{layer}: expected new weights for each net, got the same ones twice.")
         expect((params["W2"][:, :90] != params["W3"]).any(), "W2, W3: expected each layer to draw its own weights.")
 
 
@@ -170,7 +174,7 @@ def test_precision(submission, rng):
         expect_close(loss, loss_and_grads(params, X, y, 0.0)[0], "loss", rtol=1e-4, evidence=False)
 
 
-# --- Without dropout --------------------------------------------------------------------------------------------------
+# --- Without dropout -----------------------------------------------------------------------------------
 
 
 @weight(1.5)
@@ -198,7 +202,7 @@ def test_examples_of_many_dimensions(submission, rng):
 
 @weight(1.5)
 def test_loss(submission, rng):
-    """The loss is the softmax loss plus ½ reg times the sum of all squared weights, the last layer's too, and no bias."""
+    """The loss is the softmax loss plus ½ reg times the sum of all squared weights: of every layer, and no bias."""
     for name, dims in DEPTHS.items():
         params = random_params(rng, dims)
         X, y = example(rng, dims, 7)
@@ -243,7 +247,7 @@ def test_no_dropout_at_one(submission, rng):
             expect_close(train_loss(net, X, y)[0], expected, "loss", rtol=1e-7)
 
 
-# --- With dropout -----------------------------------------------------------------------------------------------------
+# --- With dropout --------------------------------------------------------------------------------------
 
 
 def handed_on(params, grads):
@@ -265,7 +269,10 @@ def read_masks(params, grads, X, p):
         # rounding in the readings: exact zeros of inactive units come back as 1e-17 or so
         out = np.where(np.abs(out) < 1e-12 * np.abs(out).max(), 0.0, out)
         kept = read_mask(np.where(before > 0, out, 0.0), before, p, f"what hidden layer {layer} hands on in training")
-        expect(not kept[before > 0].all(), f"hidden layer {layer}: expected dropout after its ReLU, but every unit was kept.")
+        expect(
+            not kept[before > 0].all(),
+            f"hidden layer {layer}: expected dropout after its ReLU, but every unit was kept.",
+        )
         masks.append(kept / p)
         inputs = before * masks[-1]
     return masks
@@ -275,7 +282,8 @@ def read_masks(params, grads, X, p):
 def test_dropout_after_every_relu(submission, rng):
     """In training every hidden layer's output goes through dropout, and nothing else does; the loss follows.
 
-    At least 60 active units a layer: that all are kept, or all dropped, has a probability below 0.6^60 = 5e-14 a layer.
+    At least 60 active units a layer: that all are kept, or all dropped, has a probability below 0.6^60 = 5e-14
+    a layer.
     """
     for p in (0.4, 0.6):
         params, X, y = one_example(rng, (6, 200, 200, 200, 4))
@@ -326,8 +334,8 @@ def test_dropout_is_the_probability_to_keep(submission, rng):
 def test_examples_have_masks_of_their_own(submission, rng):
     """Each example of a minibatch has its own mask.
 
-    The last layer's weights are 0, so that each example's gradient is known and what was handed on can be solved for. With p = 0.6 two
-    masks of 100 active units agree with a probability of 0.52^100 = 4e-29.
+    The last layer's weights are 0, so that each example's gradient is known and what was handed on can be
+    solved for. With p = 0.6 two masks of 100 active units agree with a probability of 0.52^100 = 4e-29.
     """
     params = random_params(rng, (5, 100, 8), spread=0.02)
     params["b1"], params["W2"] = np.abs(params["b1"]), np.zeros((100, 8))
@@ -338,7 +346,9 @@ def test_examples_have_masks_of_their_own(submission, rng):
     dW = array(grads["W2"], (100, 8), "gradient of W2")
     hidden = (dW @ np.linalg.pinv(dscores)).T
     before = forward(params, X)[1]
-    kept = read_mask(np.where(np.abs(hidden) < 1e-9, 0.0, hidden), before, 0.6, "what the hidden layer hands on", rtol=1e-5)
+    kept = read_mask(
+        np.where(np.abs(hidden) < 1e-9, 0.0, hidden), before, 0.6, "what the hidden layer hands on", rtol=1e-5
+    )
     alike = any((kept[i] == kept[j]).all() for i in range(5) for j in range(i))
     observe(alike=alike)
     expect(not alike, "hidden layer: expected a mask for each example, got the same one for two of them.")
@@ -359,7 +369,9 @@ def test_no_dropout_at_test_time(submission, rng):
         expect_close(loss_of(net)(X), forward(params, X)[-1], "scores", rtol=1e-7)
         losses.append(train_loss(net, X, y)[0])
     observe(same=losses[0] == losses[1])
-    expect(losses[0] != losses[1], "loss: expected other masks at each call of an unseeded net, got the same loss twice.")
+    expect(
+        losses[0] != losses[1], "loss: expected other masks at each call of an unseeded net, got the same loss twice."
+    )
 
 
 @weight(1)
@@ -376,7 +388,9 @@ def test_seed_repeats_the_masks(submission, rng):
         net = build_with(submission, params, dropout=0.5, seed=seed)
         losses += [train_loss(net, X, y)[0] for _ in range(2)]
     observe(repeats=losses[0] == losses[1], differs=losses[0] != losses[2])
-    expect(losses[0] == losses[1] and losses[2] == losses[3], "loss: expected the same loss from two calls with one seed.")
+    expect(
+        losses[0] == losses[1] and losses[2] == losses[3], "loss: expected the same loss from two calls with one seed."
+    )
     expect(losses[0] != losses[2], "loss: expected another loss with another seed, got the same one.")
 
 
@@ -406,4 +420,6 @@ def test_gradients_numerically(submission, rng, dropout):
         asked = ~np.isnan(numerical)
         error = rel_error(got[asked], numerical[asked])
         close = np.allclose(got[asked], numerical[asked], rtol=1e-4, atol=1e-7)
-        expect(close, f"gradient of {name}: expected the slope of the net's own loss, got a relative error of {error:.2e}.")
+        expect(
+            close, f"gradient of {name}: expected the slope of the net's own loss, got a relative error of {error:.2e}."
+        )

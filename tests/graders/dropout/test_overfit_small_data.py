@@ -1,7 +1,7 @@
 """overfit_small_data: a learning rate and a weight scale with which a small net learns 50 images by heart.
 
-The numbers are taken from the submission, and the reference's net and solver train with them, on images and from starts that
-the grader draws.
+The numbers are taken from the submission, and the reference's net and solver train with them, on images and
+from starts that the grader draws.
 """
 
 import contextlib
@@ -32,7 +32,12 @@ def seeded(seed):
 def fifty_images(rng):
     data = get_CIFAR10_data(num_training=500, num_validation=10, num_test=10)
     rows = rng.choice(500, 50, replace=False)
-    return {"X_train": data["X_train"][rows], "y_train": data["y_train"][rows], "X_val": data["X_val"], "y_val": data["y_val"]}
+    return {
+        "X_train": data["X_train"][rows],
+        "y_train": data["y_train"][rows],
+        "X_val": data["X_val"],
+        "y_val": data["y_val"],
+    }
 
 
 def train(reference, data, seed, rate, scale):
@@ -62,7 +67,7 @@ def test_numbers(submission, rng):
 @weight(4)
 @time_limit(60)
 def test_overfits(submission, reference, rng):
-    """With these two numbers the net reaches a training accuracy of 100 % on 50 images within 20 epochs, from most starts.
+    """With these numbers the net reaches a training accuracy of 100 % on 50 images in 20 epochs, from most starts.
 
     Three of five starts have to succeed, each on other images.
     """

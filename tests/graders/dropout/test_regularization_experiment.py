@@ -1,7 +1,7 @@
 """regularization_experiment trains one net for each keep probability, everything else equal, and returns the solvers.
 
-The reference's FullyConnectedNet and Solver stand in, so the grader sees what is built and trains it itself. Accuracies are measured
-again, by the grader's own forward pass, from the parameters that were trained.
+The reference's FullyConnectedNet and Solver stand in, so the grader sees what is built and trains it itself.
+Accuracies are measured again, by the grader's own forward pass, from the parameters that were trained.
 """
 
 import inspect
@@ -54,12 +54,16 @@ def experiment(submission, data, expected, **options):
     expect(same, f"the result's keys: expected {expected}, got {len(solvers)} keys, not all the same.")
     for p, solver in solvers.items():
         instance(solver, f"the solver of dropout {p:g}")
-        instance(solver.model, f"the net of dropout {p:g}")
+        net_of(solver)
     return solvers
 
 
+def net_of(solver):
+    return instance(solver.model, "the solver's model")
+
+
 def built(submission, reference, name):
-    """The arguments of every call to a stand-in's constructor, defaults filled in; none where the student's own was used."""
+    """The arguments of every call to a stand-in's constructor; none where the student's own was used."""
     calls = [call for call in getattr(submission, "calls", []) if call.name == name and call.method == "__init__"]
     signature = inspect.signature(getattr(reference, name))
     found = []
@@ -88,8 +92,8 @@ def test_result(submission, rng):
 def test_nets(submission, rng):
     """Each net has one hidden layer of hidden_dim units, and its own keep probability.
 
-    A kept unit is scaled by 1/p, so one kept unit tells p. That of some 40 active units none, or every one, is kept has a
-    probability below 0.7^40 = 6e-7 for one example; with ten examples, 1e-60.
+    A kept unit is scaled by 1/p, so one kept unit tells p. That of some 40 active units none, or every one, is
+    kept has a probability below 0.7^40 = 6e-7 for one example; with ten examples, 1e-60.
     """
     data, solvers = run(submission, rng, hidden_dim=100, num_epochs=1)
     for p, solver in solvers.items():
@@ -104,13 +108,13 @@ def test_nets(submission, rng):
 def parameters(solver, hidden_dim):
     """The parameters of a net with one hidden layer."""
     shapes = {"W1": (3072, hidden_dim), "b1": (hidden_dim,), "W2": (hidden_dim, 10), "b2": (10,)}
-    params = entries(solver.model.params, "params", shapes)
+    params = entries(net_of(solver).params, "params", shapes)
     return {name: array(params[name], shape, name) for name, shape in shapes.items()}
 
 
 def handed_on(solver, params, X, y):
     """What one example gives at the hidden layer, before dropout and (read from the gradients) after it."""
-    _, grads = unpack(function(solver.model.loss, "loss")(X, y), ("loss", "grads"), "loss(X, y)")
+    _, grads = unpack(function(net_of(solver).loss, "loss")(X, y), ("loss", "grads"), "loss(X, y)")
     grads = entries(grads, "grads", ("W2", "b2"))
     before = np.maximum(X.reshape(1, -1) @ params["W1"] + params["b1"], 0)
     dW, db = array(grads["W2"], (100, 10), "gradient of W2"), array(grads["b2"], (10,), "gradient of b2")
@@ -122,13 +126,15 @@ def handed_on(solver, params, X, y):
 
 @weight(2)
 def test_training(submission, rng):
-    """Every net is trained for num_epochs epochs of two batches of 100: 2 losses and 1 accuracy an epoch, one more at the start."""
+    """Every net is trained for num_epochs: 200 examples give 2 losses and 1 accuracy an epoch."""
     for epochs in (1, 3):
         _, solvers = run(submission, rng, num_epochs=epochs)
         for p, solver in solvers.items():
             losses = array(solver.loss_history, what="loss_history")
             observe(**{f"losses of {p:g}, {epochs} epochs": losses.size})
-            message = f"dropout {p:g}, {epochs} epochs of 200 examples: expected {2 * epochs} losses, got {losses.size}."
+            message = (
+                f"dropout {p:g}, {epochs} epochs of 200 examples: expected {2 * epochs} losses, got {losses.size}."
+            )
             expect(losses.shape == (2 * epochs,), message)
             for name in ("train_acc_history", "val_acc_history"):
                 array(getattr(solver, name), (epochs + 1,), f"{name} of dropout {p:g}")
@@ -156,7 +162,7 @@ def test_settings(submission, reference, rng):
 
 @weight(2)
 def test_accuracies(submission, rng):
-    """The nets were trained on the data that was given: the grader measures the accuracy that the best parameters reach."""
+    """The nets were trained on the data that was given: the accuracies hold when measured again."""
     data, solvers = run(submission, rng, num_epochs=3)
     for p, solver in solvers.items():
         params = parameters(solver, 20)
@@ -164,7 +170,9 @@ def test_accuracies(submission, rng):
         measured = float(((hidden @ params["W2"] + params["b2"]).argmax(axis=1) == data["y_val"]).mean())
         history = array(solver.val_acc_history, (4,), "val_acc_history")
         # one example in sixty may tip: the net computes in single precision
-        expect_close(history.max(), measured, f"best validation accuracy of dropout {p:g}", atol=1.5 / 60, evidence=False)
+        expect_close(
+            history.max(), measured, f"best validation accuracy of dropout {p:g}", atol=1.5 / 60, evidence=False
+        )
 
 
 @weight(1)

@@ -1,7 +1,7 @@
 """The solver: minibatches, steps, decay by epoch, histories, best parameters.
 
-The model that it trains is the grader's own: it sees every minibatch and every evaluation, with the parameters of that
-moment. Minibatches may be drawn with or without replacement, or from a permutation of each epoch.
+The model that it trains is the grader's own: it sees every minibatch and every evaluation, with the parameters
+of that moment. Minibatches may be drawn with or without replacement, or from a permutation of each epoch.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from gradlab.grading.judge import attempt, function, instance
 pytestmark = stands_in("sgd_momentum", "rmsprop", "adam")
 
 
-# --- Models that remember what they are asked --------------------------------------------------------------------------
+# --- Models that remember what they are asked ----------------------------------------------------------
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Step:
 
 @dataclass
 class Evaluation:
-    """One batch of predictions: whose examples, how many, how many right, after how many steps, with which parameters."""
+    """One batch of predictions: which examples, how many right, after how many steps, with which parameters."""
 
     part: str
     rows: list[int]
@@ -98,7 +98,7 @@ def softmax_loss(scores, X, y):
 
 
 class Drift:
-    """A model whose one parameter moves by the same amount each step, and which is at its best on the way, at `peak`."""
+    """A model whose one parameter moves by the same amount each step, and which is at its best at `peak`."""
 
     def __init__(self, data, peak):
         self.params = {"w": np.zeros(2)}
@@ -182,12 +182,12 @@ def accuracy(params, X, y):
     return float(((X @ params["W"] + params["b"]).argmax(axis=1) == y).mean())
 
 
-# --- Minibatches -------------------------------------------------------------------------------------------------------
+# --- Minibatches ---------------------------------------------------------------------------------------
 
 
 @weight(1.5)
 def test_number_of_iterations(submission, rng):
-    """Each epoch makes as many iterations as whole minibatches fit into the training set; every loss is in loss_history."""
+    """Each epoch makes as many iterations as whole minibatches fit in, and every loss is in loss_history."""
     for size, epochs in ((16, 3), (10, 2), (67, 4)):
         run = train(submission, rng, batch_size=size, num_epochs=epochs)
         expected = epochs * (67 // size)
@@ -212,15 +212,20 @@ def test_minibatches(submission, rng):
 def test_minibatches_are_random(submission, rng):
     """Minibatches are drawn anew each time, and every training example is drawn sooner or later.
 
-    Two minibatches of 16 of 67 are the same set with a probability of at most 1e-15 (without replacement; with it less), over the 7,140 pairs
-    at most 1e-11. After 120 draws of 16 with replacement an example has never come with 67 · (66/67)^1920 = 2e-11.
+    Two minibatches of 16 of 67 are the same set with a probability of at most 1e-15 (without replacement; with
+    it less), over the 7,140 pairs at most 1e-11. After 120 draws of 16 with replacement an example has never
+    come with 67 · (66/67)^1920 = 2e-11.
     """
     log = train(submission, rng, batch_size=16, num_epochs=30).log
     batches = [frozenset(step.rows) for step in log.steps]
     seen = frozenset().union(*batches)
     observe(repeated=len(set(batches)) < len(batches), all_seen=len(seen) == 67)
-    expect(len(set(batches)) == len(batches), "minibatches: expected each to be drawn at random, got the same one again.")
-    expect(len(seen) == 67, f"minibatches: expected every training example to come up, {67 - len(seen)} of 67 never did.")
+    expect(
+        len(set(batches)) == len(batches), "minibatches: expected each to be drawn at random, got the same one again."
+    )
+    expect(
+        len(seen) == 67, f"minibatches: expected every training example to come up, {67 - len(seen)} of 67 never did."
+    )
 
 
 @weight(0.5)
@@ -237,10 +242,13 @@ def test_batches_larger_than_the_data(submission, rng):
         if "ValueError" in (type(error).__name__, getattr(error, "kind", "")):
             return
         raise error
-    expect(len(run.log.steps) == 2, f"7 examples, batches of 10, 2 epochs: expected 2 iterations, got {len(run.log.steps)}.")
+    expect(
+        len(run.log.steps) == 2,
+        f"7 examples, batches of 10, 2 epochs: expected 2 iterations, got {len(run.log.steps)}.",
+    )
 
 
-# --- Steps -------------------------------------------------------------------------------------------------------------
+# --- Steps ---------------------------------------------------------------------------------------------
 
 
 @weight(1.5)
@@ -280,11 +288,11 @@ def test_decay(submission, rng):
         expect_close(rate, expected, f"learning rates of {name}, step by step", rtol=1e-6)
 
 
-# --- Accuracies --------------------------------------------------------------------------------------------------------
+# --- Accuracies ----------------------------------------------------------------------------------------
 
 
 def moments(per_epoch, epochs):
-    """After how many steps accuracies are taken: after the first, and at the end of each epoch; one moment, one entry."""
+    """After how many steps accuracies are taken: the first, and the last of each epoch; one moment, one entry."""
     return sorted({1} | {per_epoch * epoch for epoch in range(1, epochs + 1)})
 
 
@@ -297,7 +305,9 @@ def test_length_of_histories(submission, rng):
         for name in ("train_acc_history", "val_acc_history"):
             came = array(getattr(run.solver, name), what=name)
             observe(**{f"{name}, batches of {size}": came.size})
-            message = f"{name}: expected {expected} entries for {epochs} epochs of {67 // size} iterations, got {came.size}."
+            message = (
+                f"{name}: expected {expected} entries for {epochs} epochs of {67 // size} iterations, got {came.size}."
+            )
             expect(came.shape == (expected,), message)
 
 
@@ -309,7 +319,9 @@ def judge_history(submission, reference, rng, part):
     name = f"{part}_acc_history"
     came = array(getattr(run.solver, name), what=name)
     observe(first_right=came.size > 0 and bool(abs(came.flat[0] - expected[0]) < 1e-9))
-    expect_close(came, expected, name, rtol=1e-9, hint="Each entry belongs to the parameters of its moment.", evidence=False)
+    expect_close(
+        came, expected, name, rtol=1e-9, hint="Each entry belongs to the parameters of its moment.", evidence=False
+    )
 
 
 @weight(1)
@@ -369,7 +381,7 @@ def test_check_accuracy(submission, rng):
     expect_close(sampled, right / 12, "check_accuracy of a sample", rtol=1e-9, evidence=False)
 
 
-# --- Best parameters ---------------------------------------------------------------------------------------------------
+# --- Best parameters -----------------------------------------------------------------------------------
 
 
 def drift(submission, rng, best_epoch):
@@ -381,7 +393,7 @@ def drift(submission, rng, best_epoch):
 
 @weight(1.5)
 def test_best_parameters(submission, rng):
-    """best_params is a copy of the parameters with the highest validation accuracy, wherever in the training that was."""
+    """best_params is a copy of the parameters with the highest validation accuracy, whenever that was."""
     for best_epoch in (3, 5, 6):
         _, run = drift(submission, rng, best_epoch)
         best = entries(run.solver.best_params, "best_params", ["w"])

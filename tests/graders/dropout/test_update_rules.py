@@ -8,7 +8,7 @@ import numpy as np
 from gradlab.grading import array, entries, expect, expect_close, number, unpack, weight
 from gradlab.grading.judge import expect_one_of, function
 
-# --- The rules, in each form that is right -----------------------------------------------------------------------------
+# --- The rules, in each form that is right -------------------------------------------------------------
 
 
 def momentum_steps(grads, learning_rate=1e-2, momentum=0.9, velocity=0.0):
@@ -59,7 +59,7 @@ def adam_forms(grads, t=0, counts=(0,), **config):
     return [np.stack(adam_steps(grads, form, t=t - count, **config)) for count in counts for form in forms]
 
 
-# --- The submission's rules --------------------------------------------------------------------------------------------
+# --- The submission's rules ----------------------------------------------------------------------------
 
 
 def run(rule, w, grads, config=None):
@@ -87,7 +87,7 @@ def several(rng, shape=(4, 3), count=5):
     return rng.standard_normal(shape), [far_from_zero(rng, shape) for _ in range(count)]
 
 
-# --- Momentum ----------------------------------------------------------------------------------------------------------
+# --- Momentum ------------------------------------------------------------------------------------------
 
 
 @weight(1.5)
@@ -116,7 +116,7 @@ def test_momentum_keeps_its_velocity(submission, rng):
     expect_close(entries(config, "config", ["velocity"])["velocity"], expected, "velocity", rtol=1e-6)
 
 
-# --- RMSProp -----------------------------------------------------------------------------------------------------------
+# --- RMSProp -------------------------------------------------------------------------------------------
 
 
 @weight(1.5)
@@ -138,7 +138,7 @@ def test_rmsprop_with_config(submission, rng):
 
 @weight(0.5)
 def test_rmsprop_epsilon(submission, rng):
-    """rmsprop takes epsilon from the config, 1e-8 if there is none, inside the root or outside; a zero gradient makes no step."""
+    """rmsprop takes epsilon from the config, 1e-8 if there is none; a zero gradient makes no step."""
     w, grads = several(rng)
     config = {"learning_rate": 0.03, "decay_rate": 0.8, "epsilon": 0.4}
     steps, _ = run(submission.rmsprop, w, grads, copied(config))
@@ -157,7 +157,7 @@ def test_rmsprop_keeps_its_cache(submission, rng):
     expect_close(entries(config, "config", ["cache"])["cache"], expected, "cache", rtol=1e-6)
 
 
-# --- Adam --------------------------------------------------------------------------------------------------------------
+# --- Adam ----------------------------------------------------------------------------------------------
 
 
 @weight(1)
@@ -189,7 +189,7 @@ def test_adam_with_config(submission, rng):
 
 @weight(0.5)
 def test_adam_epsilon(submission, rng):
-    """adam takes epsilon from the config, 1e-8 if there is none, inside the root or outside; a zero gradient makes no step."""
+    """adam takes epsilon from the config, 1e-8 if there is none; a zero gradient makes no step."""
     w, grads = several(rng)
     steps, _ = run(submission.adam, w, grads, {"epsilon": 0.4})
     expect_one_of(steps, adam_forms(grads, epsilon=0.4), "changes of w with epsilon = 0.4", rtol=1e-6, atol=1e-12)
@@ -214,7 +214,7 @@ def test_adam_keeps_its_state(submission, rng):
     expect(t in (3, 4), f"t: expected 3 after three steps (or 4, counted from 1), got {t:g}.")
 
 
-# --- All three ---------------------------------------------------------------------------------------------------------
+# --- All three -----------------------------------------------------------------------------------------
 
 
 def in_turns(rule, rng, forms):
@@ -275,4 +275,6 @@ def test_single_precision(submission, rng):
     }
     for name, forms in expected.items():
         # steps are small differences of numbers near 1, of which float32 keeps seven digits
-        expect_one_of(run(getattr(submission, name), w, grads)[0], forms, f"changes of w by {name}", rtol=1e-3, atol=1e-6)
+        expect_one_of(
+            run(getattr(submission, name), w, grads)[0], forms, f"changes of w by {name}", rtol=1e-3, atol=1e-6
+        )
