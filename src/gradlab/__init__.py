@@ -18,6 +18,7 @@ from gradlab.layers import (
     softmax_loss,
 )
 from gradlab.plots import (
+    plot_curves,
     plot_distributions,
     plot_histories,
     plot_images,
@@ -38,6 +39,7 @@ __all__ = [
     "eval_numerical_gradient_array",
     "get_CIFAR10_data",
     "get_FashionMNIST_data",
+    "plot_curves",
     "plot_distributions",
     "plot_histories",
     "plot_images",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "plot_curves",
     "plot_distributions",
     "plot_histories",
     "plot_images",
@@ -62,6 +63,28 @@ def plot_losses(runs: Mapping[str, _Trained], *, title: str) -> None:
     for label, run in runs.items():
         ax.plot(run.loss_history, label=label, linewidth=1)
     ax.set_yscale("log")
+    ax.legend()
+
+
+def plot_curves(
+    curves: Mapping[str, ArrayLike], *, title: str, xlabel: str, ylabel: str, x: ArrayLike | None = None
+) -> None:
+    """Draw curves over one axis, one line a label.
+
+    Parameters
+    ----------
+    curves : dict of label to a sequence of numbers
+    title : str
+        The claim.
+    xlabel, ylabel : str
+        What is drawn, with units.
+    x : sequence of numbers, or none
+        Where the points stand; without it, they are counted from 0.
+    """
+    ax = _axes(title, xlabel, ylabel)
+    for label, values in curves.items():
+        heights = np.asarray(values, dtype=float)
+        ax.plot(range(len(heights)) if x is None else np.asarray(x, dtype=float), heights, label=label, linewidth=1)
     ax.legend()
 
 

@@ -12,7 +12,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from gradlab import plot_distributions, plot_histories, plot_images, plot_losses, plot_masks, plot_paths
+from gradlab import plot_curves, plot_distributions, plot_histories, plot_images, plot_losses, plot_masks, plot_paths
 
 RUN = SimpleNamespace(loss_history=[2.0, 1.0, 0.5], train_acc_history=[0.1, 0.5, 0.9], val_acc_history=[0.1, 0.2, 0.3])
 
@@ -73,6 +73,14 @@ def test_masks_are_drawn_side_by_side():
     axes = plt.gcf().axes
     assert [ax.get_title() for ax in axes] == ["p = 0.5", "p = 1"]
     assert np.asarray(axes[0].images[0].get_array()).tolist() == [[0, 1]]
+
+
+def test_curves_share_one_axis():
+    """A line a label, over the given places or counted from 0."""
+    plot_curves({"training": [1.0, 0.5], "validation": [1.0, 0.7]}, title="a claim", xlabel="epoch", ylabel="accuracy")
+    assert [list(line.get_xdata()) for line in plt.gca().lines] == [[0, 1], [0, 1]]
+    plot_curves({"loss": [4.0, 1.0]}, x=[-2, 2], title="a claim", xlabel="w", ylabel="loss (nats)")
+    assert list(plt.gca().lines[0].get_xdata()) == [-2, 2]
 
 
 def test_distributions_draw_dots_and_a_mean():
