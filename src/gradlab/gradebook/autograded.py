@@ -74,9 +74,10 @@ class Work:
 def read_work(assignment: Assignment, folder: Path) -> Work:
     """What was handed in, with the assignment's cells recognised as grading recognises them."""
     path, _ = find_notebook(folder, assignment)
-    cells = read_submission(path).cells if path else None
-    if cells is None:
+    received = read_submission(path) if path else None
+    if received is None or not received.readable:
         return Work(None)
+    cells = received.cells
     template = Template(assignment)
     taken_for = [template.recognise(cell) if cell.cell_type == "code" else "" for cell in cells]
     outputs = [*outputs_of(path), *([] for _ in cells)]

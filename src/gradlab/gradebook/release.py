@@ -51,7 +51,8 @@ def nbgrader_app(course: Course) -> Any:
         Where ``nbgrader_config.py`` cannot be read.
     """
     path = list(sys.path)
-    app = NbGrader(log_level="ERROR")
+    app = NbGrader(log_level="CRITICAL")
+    app.raise_config_file_errors = True  # nbgrader's commands go on without the settings
     try:
         app.initialize([], root=str(course.root))
     except (Exception, SystemExit) as error:  # the file is code
