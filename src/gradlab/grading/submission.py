@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from gradlab.sandbox.codec import CodecError, encode
 from gradlab.sandbox.session import HostDiedError, Session
 
@@ -63,6 +65,8 @@ class _StandIn:
     """Attributes that the sandbox's copy overrides before a call."""
     write: tuple[str, ...] | None = None
     """Attributes that the sandbox's copy gets after a call; None: all that can cross."""
+    sent: dict[str, Any] = field(default_factory=dict)
+    """Arrays that the sandbox's copy has."""
 
 
 @dataclass
@@ -107,7 +111,7 @@ class Submission:
         for name, thing in trusted.items():
             kind = "class" if inspect.isclass(thing) else "function"
             methods = _public_methods(thing) if kind == "class" else ("__call__",)
-            self._introduce(name, thing, kind, _StandIn(name, thing, methods))
+            self._introduce(name, thing, kind, _StandIn(name, thing, methods, read=("params",)))
         if trusted:
             self._session.request("cover", names=dict(trusted))
         generation = self._session.generation
@@ -124,7 +128,13 @@ class Submission:
         number = self._adopt(stand_in)
         state = self._state(stand_in) if kind == "object" else {}
         self._session.request(
-            "stand_in", number=number, name=name, kind=kind, methods=list(stand_in.methods), state=state
+            "stand_in",
+            number=number,
+            name=name,
+            kind=kind,
+            methods=list(stand_in.methods),
+            reads=list(stand_in.read),
+            state=state,
         )
 
     def _adopt(self, stand_in: _StandIn) -> int:
@@ -134,9 +144,13 @@ class Submission:
         return number
 
     def _state(self, stand_in: _StandIn) -> dict[str, Any]:
+        """The attributes that the sandbox's copy should have and has not: all, but for arrays that it was sent."""
         attributes = vars(stand_in.trusted)
         names = attributes if stand_in.write is None else stand_in.write
-        return {name: attributes[name] for name in names if name in attributes and self._crosses(attributes[name])}
+        state = {name: attributes[name] for name in names if name in attributes}
+        new = {name: value for name, value in state.items() if stand_in.sent.get(name) is not value}
+        stand_in.sent.update((name, value) for name, value in new.items() if isinstance(value, np.ndarray))
+        return {name: value for name, value in new.items() if self._crosses(value)}
 
     def _crosses(self, value: Any) -> bool:
         try:

@@ -46,6 +46,8 @@ class Printed(io.TextIOBase):
 class StandIn:
     """An object whose methods are calls back to the trusted side; its attributes are ordinary ones."""
 
+    reads: tuple[str, ...] = ()
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
         made = cls._host.call_back(cls._id, "__init__", args, kwargs)  # type: ignore[attr-defined]
@@ -156,8 +158,12 @@ class Host:
         return message["ok"]
 
     def _states(self) -> dict[int, dict[str, Any]]:
-        """The attributes of each stand-in object."""
-        return {number: vars(thing) for number, thing in self.stand_ins.items() if isinstance(thing, StandIn)}
+        """What the trusted side reads back of each stand-in object."""
+        return {
+            number: {name: value for name, value in vars(thing).items() if name in type(thing).reads}
+            for number, thing in self.stand_ins.items()
+            if isinstance(thing, StandIn)
+        }
 
     def adopt(self, thing: StandIn, made: tuple[int, dict[str, Any]]) -> None:
         """Make `thing` the stand-in of the trusted object that was just made."""
@@ -207,7 +213,9 @@ class Host:
         for number in [number for number, thing in self.stand_ins.items() if isinstance(thing, StandIn)]:
             self.stand_in_ids.pop(id(self.stand_ins.pop(number)), None)
 
-    def op_stand_in(self, number: int, name: str, kind: str, methods: list[str], state: dict[str, Any]) -> None:
+    def op_stand_in(
+        self, number: int, name: str, kind: str, methods: list[str], reads: list[str], state: dict[str, Any]
+    ) -> None:
         """Make the stand-in of a function, a class or an object of the trusted side."""
         if kind == "function":
 
@@ -218,7 +226,7 @@ class Host:
             self._keep(number, function)
             return
         members = {method: _forwarder(self, method) for method in methods}
-        cls = type(name, (StandIn,), {**members, "_host": self, "_id": number})
+        cls = type(name, (StandIn,), {**members, "_host": self, "_id": number, "reads": tuple(reads)})
         if kind == "class":
             self._keep(number, cls)
         else:
