@@ -70,8 +70,11 @@ def release(ctx: click.Context, name: str) -> None:
     assignment = _assignment(ctx, name)
     from gradlab.release import release as make
 
-    make(assignment)
-    click.echo(f"release/{name}: made, and proved to leak nothing and to run. See it: jupyter lab release/{name}")
+    report = make(assignment)
+    for exercise, points in report.exercises.items():
+        click.echo(f"{points:6g} points  {exercise}")
+    click.echo(f"release/{name}/ ({', '.join(report.files)}): made, leaks nothing, runs up to the first stub.")
+    click.echo(f"Work through it as a student would: jupyter lab release/{name}/{name}.ipynb")
 
 
 @main.command(epilog="Example: gradlab record dropout")
@@ -86,17 +89,6 @@ def record(ctx: click.Context, name: str) -> None:
     click.echo(f"reference/{name}.json: recorded. See what changed: git diff reference/{name}.json")
 
 
-@main.command(epilog="Example: gradlab demo")
-@click.pass_context
-def demo(ctx: click.Context) -> None:
-    """Make a demo class in submitted/, from the source: right, wrong, hanging and hostile submissions."""
-    course = _course(ctx)
-    from gradlab.demo import make_class
-
-    made = make_class(course)
-    click.echo(f"submitted/: {len(made)} submissions made. Grade them: gradlab grade dropout")
-
-
 @dataclass(frozen=True)
 class GradeRun:
     """What ``gradlab grade`` was asked for."""
@@ -104,8 +96,8 @@ class GradeRun:
     assignment: Assignment
     submissions: dict[str, Path]
     options: GradeOptions
-    workers: int | None
-    force: bool
+    workers: int | None = None
+    force: bool = False
 
 
 @main.command(epilog="Example: gradlab grade dropout --student student_01 --student student_02")
@@ -130,8 +122,31 @@ def grade(ctx: click.Context, name: str, students: tuple[str, ...], as_json: boo
     from gradlab.grading.grade import GradeOptions
 
     options = GradeOptions(seed=seed, timeout_s=timeout_s, unsafe_no_sandbox=unsafe_no_sandbox)
-    entries = _grade_class(GradeRun(assignment, submissions, options, workers, force))
-    _print(assignment, entries, as_json)
+    _finish(ctx, GradeRun(assignment, submissions, options, workers, force), as_json)
+
+
+@main.command(epilog="Example: gradlab demo dropout")
+@click.argument("name", default="dropout")
+@click.pass_context
+def demo(ctx: click.Context, name: str) -> None:
+    """Show the whole line: release assignment NAME, make a class of 16 in submitted/, and grade it."""
+    assignment = _assignment(ctx, name)
+    from gradlab.demo import make_class
+    from gradlab.grading.grade import GradeOptions
+    from gradlab.release import release as make
+
+    make(assignment)
+    made = make_class(assignment, assignment.course.root / "submitted")
+    for student in made:
+        click.echo(f"{student.student}: {student.story}")
+    submissions = {student.student: student.notebook.parent for student in made}
+    _finish(ctx, GradeRun(assignment, submissions, GradeOptions()), as_json=False)
+
+
+def _finish(ctx: click.Context, run: GradeRun, as_json: bool) -> None:
+    """Grade, print what came of it, and end with exit code 1 where the kit failed."""
+    entries = _grade_class(run)
+    _print(run.assignment, entries, as_json)
     if any(entry.error for entry in entries):
         ctx.exit(1)
 

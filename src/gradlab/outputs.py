@@ -9,10 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["clean", "outputs_of", "safe_outputs", "safe_prose", "stream"]
+from gradlab.received import MAX_NOTEBOOK_BYTES
 
-MAX_NOTEBOOK_BYTES = 64 << 20
-"""Outputs of larger notebooks are left out; their cells are kept."""
+__all__ = ["clean", "outputs_of", "safe_outputs", "safe_prose", "stream"]
 
 _MAX_LINES = 1000  # as nbgrader's LimitOutput
 _MAX_CHARS = 64 << 10
