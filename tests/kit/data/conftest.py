@@ -1,9 +1,12 @@
 """Fixtures of the data tests: no environment variable, no cache of the user's own."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for genuine_format; importlib mode adds nothing by itself
 
 GENUINE = os.environ.get("GRADLAB_DATA")  # read before any test clears it
 
