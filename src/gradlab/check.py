@@ -224,7 +224,7 @@ def _load(path: Path) -> ModuleType:
 def _summary(exercise: str, lines: list[Line]) -> str:
     done = sum(line.ok for line in lines)
     if lines and done == len(lines):
-        return f"{exercise}: all {done} checks passed."
+        return f"{exercise}: " + (f"all {done} checks passed." if done > 1 else "the check passed.")
     if not any(line.attempted for line in lines):
         return f"{exercise}: not attempted yet."
     return f"{exercise}: {done} of {len(lines)} checks passed. Mend the first ✗, run its cell, then this one."

@@ -65,9 +65,7 @@ def eval_numerical_gradient(f: Callable[[Array], float], x: Array, *, h: float =
     return grad
 
 
-def eval_numerical_gradient_array(
-    f: Callable[[Array], Array], x: Array, df: Array, *, h: float = 1e-5
-) -> Array:
+def eval_numerical_gradient_array(f: Callable[[Array], Array], x: Array, df: Array, *, h: float = 1e-5) -> Array:
     """Return the gradient of a loss by each entry of `x`, given its gradient by `f(x)`.
 
     Parameters
