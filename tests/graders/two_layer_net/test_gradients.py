@@ -1,0 +1,193 @@
+"""The gradients of the loss, by W1, b1, W2 and b2.
+
+Judged twice: against the chain rule, and against central differences of the course's loss. The reference's scores and
+loss stand in, so that a wrong loss costs nothing here. Biases are not zero.
+"""
+
+import numpy as np
+
+from gradlab.grading import (
+    array,
+    central_differences,
+    entries,
+    expect,
+    expect_close,
+    observe,
+    rel_error,
+    stands_in,
+    unpack,
+    weight,
+)
+from gradlab.grading.judge import function, instance
+
+pytestmark = stands_in("compute_scores", "compute_loss")
+
+SIZES = {"a small net": (4, 10, 3), "more classes than units": (6, 5, 9), "a square net": (7, 7, 7)}
+
+
+def random_params(rng, sizes):
+    """Weights and biases that leave about half of the hidden units active; no bias is near zero."""
+    D, H, C = sizes
+    return {
+        "W1": rng.standard_normal((D, H)) / np.sqrt(D),
+        "b1": rng.choice([-1.0, 1.0], H) * rng.uniform(0.3, 1.2, H),
+        "W2": rng.standard_normal((H, C)) / np.sqrt(H),
+        "b2": rng.choice([-1.0, 1.0], C) * rng.uniform(0.3, 1.2, C),
+    }
+
+
+def hidden_of(params, X):
+    return np.maximum(X @ params["W1"] + params["b1"], 0)
+
+
+def log_softmax(scores):
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def course_loss(params, X, y, reg):
+    log_probs = log_softmax(hidden_of(params, X) @ params["W2"] + params["b2"])
+    return float(
+        -log_probs[np.arange(len(y)), y].mean() + reg * sum((params[name] ** 2).sum() for name in ("W1", "W2"))
+    )
+
+
+def chain_rule(params, X, y, reg=0.0):
+    hidden = hidden_of(params, X)
+    dscores = np.exp(log_softmax(hidden @ params["W2"] + params["b2"]))
+    dscores = (dscores - np.eye(params["b2"].size)[y]) / len(y)
+    dhidden = dscores @ params["W2"].T * (hidden > 0)
+    grads = {"W1": X.T @ dhidden, "b1": dhidden.sum(axis=0), "W2": hidden.T @ dscores, "b2": dscores.sum(axis=0)}
+    return {name: grad + (2 * reg * params[name] if name[0] == "W" else 0.0) for name, grad in grads.items()}
+
+
+def example(rng, sizes, count):
+    return rng.standard_normal((count, sizes[0])), rng.integers(sizes[2], size=count)
+
+
+def net_with(submission, params):
+    (D, H), C = params["W1"].shape, params["b2"].size
+    net = instance(function(submission.TwoLayerNet, "TwoLayerNet")(D, H, C), "TwoLayerNet(…)")
+    net.params = {name: value.copy() for name, value in params.items()}
+    return net
+
+
+def grads_of(net, params, X, y, reg):
+    """The submission's gradients, each an array of the shape of its parameter."""
+    _, grads = unpack(function(net.loss, "loss")(X, y, reg), ("loss", "grads"), "loss(X, y, reg)")
+    grads = entries(grads, "grads", params)
+    return {name: array(grads[name], value.shape, f"gradient of {name}") for name, value in params.items()}
+
+
+def judge_layer(submission, rng, names):
+    for size, sizes in SIZES.items():
+        params = random_params(rng, sizes)
+        X, y = example(rng, sizes, 8)
+        grads = grads_of(net_with(submission, params), params, X, y, 0.0)
+        expected = chain_rule(params, X, y)
+        for name in names:
+            expect_close(grads[name], expected[name], f"gradient of {name}, {size}, reg = 0", rtol=1e-6)
+
+
+@weight(2)
+def test_second_layer(submission, rng):
+    """Without regularisation the gradients of W2 and b2 are right, for nets of several sizes."""
+    judge_layer(submission, rng, ("W2", "b2"))
+
+
+@weight(3)
+def test_first_layer(submission, rng):
+    """Without regularisation the gradients of W1 and b1 are right: they come back through W2 and ReLU."""
+    judge_layer(submission, rng, ("W1", "b1"))
+
+
+@weight(3)
+def test_regulariser(submission, rng):
+    """With regularisation the gradient of each weight gains the derivative of reg · W²."""
+    params = random_params(rng, (4, 10, 3))
+    X, y = example(rng, (4, 10, 3), 8)
+    net = net_with(submission, params)
+    with_reg, without = (grads_of(net, params, X, y, reg) for reg in (0.9, 0.0))
+    for name in ("W2", "W1"):
+        gained, asked = with_reg[name] - without[name], 1.8 * params[name]
+        share = float((gained * asked).sum() / (asked**2).sum())
+        observe(**{f"share of the regulariser's gradient in {name}": share})
+        hint = hint_for(share)
+        expect_close(gained, asked, f"what the gradient of {name} gains by reg", rtol=1e-6, atol=1e-8, hint=hint)
+
+
+def hint_for(share):
+    """What the share of the regulariser's gradient tells."""
+    if abs(share - 0.5) < 1e-6:
+        return "That is one half of it: the derivative of W² is 2 W, and the course's regulariser has no one half."
+    if abs(share) < 1e-6:
+        return "Does reg enter your gradients at all?"
+    return "What is the derivative of reg times the sum of W²?"
+
+
+@weight(1)
+def test_biases_are_free(submission, rng):
+    """Regularisation adds nothing to the gradients of the biases."""
+    params = random_params(rng, (4, 10, 3))
+    X, y = example(rng, (4, 10, 3), 8)
+    net = net_with(submission, params)
+    with_reg, without = (grads_of(net, params, X, y, reg) for reg in (0.9, 0.0))
+    for name in ("b2", "b1"):
+        gained = with_reg[name] - without[name]
+        observe(**{f"gained by {name}": float((gained * params[name]).sum() / (params[name] ** 2).sum())})
+        expect_close(gained, np.zeros_like(gained), f"what the gradient of {name} gains by reg", atol=1e-8)
+
+
+@weight(2)
+def test_numerically(submission, rng):
+    """The gradients are the slopes of the course's loss, by central differences, with regularisation.
+
+    No hidden number is near zero, so that no step of 1e-5 moves a unit across the kink of ReLU.
+    """
+    sizes, reg = (4, 6, 3), 0.3
+    params = random_params(rng, sizes)
+    X, y = example(rng, sizes, 5)
+    while np.abs(X @ params["W1"] + params["b1"]).min() < 1e-2:
+        X, y = example(rng, sizes, 5)
+    grads = grads_of(net_with(submission, params), params, X, y, reg)
+    for name, value in params.items():
+
+        def loss_at(w, name=name):
+            return course_loss({**params, name: w}, X, y, reg)
+
+        slopes = central_differences(loss_at, value)
+        error = rel_error(grads[name], slopes)
+        observe(**{f"gradient of {name}": grads[name]})
+        close = np.allclose(grads[name], slopes, rtol=1e-5, atol=1e-8)
+        message = f"gradient of {name}: expected the slope of the loss, got a relative error of {error:.2e}."
+        expect(close, message)
+
+
+@weight(1)
+def test_mean_over_the_batch(submission, rng):
+    """Gradients are means over the batch: of 1 example, of 20, and of the same example ten times."""
+    sizes = (4, 10, 3)
+    params = random_params(rng, sizes)
+    for count in (1, 20):
+        X, y = example(rng, sizes, count)
+        for what, rows in (
+            (f"{count} examples", np.arange(count)),
+            (f"{count} examples, repeated", np.arange(10 * count) % count),
+        ):
+            grads = grads_of(net_with(submission, params), params, X[rows], y[rows], 0.2)
+            for name, expected in chain_rule(params, X, y, 0.2).items():
+                expect_close(grads[name], expected, f"gradient of {name}, {what}", rtol=1e-6)
+
+
+@weight(0.5)
+def test_calls_leave_no_trace(submission, rng):
+    """Computing gradients leaves the parameters as they were, and a second call gives the same."""
+    params = random_params(rng, (4, 10, 3))
+    X, y = example(rng, (4, 10, 3), 8)
+    net = net_with(submission, params)
+    first, again = (grads_of(net, params, X, y, 0.4) for _ in range(2))
+    for name, value in first.items():
+        expect_close(again[name], value, f"gradient of {name} of a second call", rtol=1e-12, atol=1e-12)
+    after = entries(net.params, "params", params)
+    changed = [name for name, value in params.items() if not np.array_equal(array(after[name], what=name), value)]
+    expect(not changed, f"params: expected the gradients to change nothing, they changed {', '.join(changed)}.")
