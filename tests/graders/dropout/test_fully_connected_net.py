@@ -174,6 +174,19 @@ def test_precision(submission, rng):
         expect_close(loss, loss_and_grads(params, X, y, 0.0)[0], "loss", rtol=1e-4, evidence=False)
 
 
+@weight(0.5)
+def test_defaults(submission):
+    """Unless told otherwise a net takes 3 × 32 × 32 numbers, knows ten classes, and has a weight scale of 0.01.
+
+    The sum of squares of 15,360 normal weights leaves its bounds with a probability of at most 2e-11.
+    """
+    net = instance(function(submission.FullyConnectedNet, "FullyConnectedNet")([5]), "FullyConnectedNet([5])")
+    params = entries(net.params, "params", ("W1", "b1", "W2", "b2"))
+    for name, shape in {"W1": (3072, 5), "b1": (5,), "W2": (5, 10), "b2": (10,)}.items():
+        array(params[name], shape, name)
+    judge_normal(array(params["W1"]) / 0.01, "W1", 0.01)
+
+
 # --- Without dropout -----------------------------------------------------------------------------------
 
 

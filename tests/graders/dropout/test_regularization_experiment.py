@@ -28,19 +28,19 @@ pytestmark = stands_in("dropout_forward", "dropout_backward", "adam", "FullyConn
 PIXELS = (3, 32, 32)
 
 
-def make_data(rng, train=200, val=60):
+def make_data(rng, train=200, val=40):
     """Small pictures of noise around ten class means: learnt in part within a few epochs."""
     means = rng.standard_normal((10, *PIXELS))
     y_train, y_val = rng.integers(10, size=train), rng.integers(10, size=val)
     return {
-        "X_train": means[y_train] + 8 * rng.standard_normal((train, *PIXELS)),
+        "X_train": (means[y_train] + 8 * rng.standard_normal((train, *PIXELS))).astype(np.float32),
         "y_train": y_train,
-        "X_val": means[y_val] + 8 * rng.standard_normal((val, *PIXELS)),
+        "X_val": (means[y_val] + 8 * rng.standard_normal((val, *PIXELS))).astype(np.float32),
         "y_val": y_val,
     }
 
 
-def run(submission, rng, dropouts=(1, 0.3, 0.6), hidden_dim=20, num_epochs=2):
+def run(submission, rng, dropouts=(1, 0.3), hidden_dim=20, num_epochs=2):
     data = make_data(rng)
     options = {"dropouts": dropouts, "hidden_dim": hidden_dim, "num_epochs": num_epochs}
     return data, experiment(submission, data, dropouts, **options)
@@ -132,10 +132,8 @@ def test_training(submission, rng):
         for p, solver in solvers.items():
             losses = array(solver.loss_history, what="loss_history")
             observe(**{f"losses of {p:g}, {epochs} epochs": losses.size})
-            message = (
-                f"dropout {p:g}, {epochs} epochs of 200 examples: expected {2 * epochs} losses, got {losses.size}."
-            )
-            expect(losses.shape == (2 * epochs,), message)
+            asked = f"dropout {p:g}, {epochs} epochs of 200 examples"
+            expect(losses.shape == (2 * epochs,), f"{asked}: expected {2 * epochs} losses, got {losses.size}.")
             for name in ("train_acc_history", "val_acc_history"):
                 array(getattr(solver, name), (epochs + 1,), f"{name} of dropout {p:g}")
 
@@ -166,19 +164,21 @@ def test_accuracies(submission, rng):
     data, solvers = run(submission, rng, num_epochs=3)
     for p, solver in solvers.items():
         params = parameters(solver, 20)
-        hidden = np.maximum(data["X_val"].reshape(60, -1) @ params["W1"] + params["b1"], 0)
+        hidden = np.maximum(data["X_val"].reshape(40, -1) @ params["W1"] + params["b1"], 0)
         measured = float(((hidden @ params["W2"] + params["b2"]).argmax(axis=1) == data["y_val"]).mean())
         history = array(solver.val_acc_history, (4,), "val_acc_history")
-        # one example in sixty may tip: the net computes in single precision
+        # one example in forty may tip: the net computes in single precision
         expect_close(
-            history.max(), measured, f"best validation accuracy of dropout {p:g}", atol=1.5 / 60, evidence=False
+            history.max(), measured, f"best validation accuracy of dropout {p:g}", atol=1.5 / 40, evidence=False
         )
 
 
 @weight(1)
 @time_limit(60)
-def test_defaults(submission, rng):
+def test_defaults(submission, reference, rng, monkeypatch):
     """Without more arguments: nets of 500 hidden units, with dropout 1 and 0.25, for 25 epochs."""
+    # the numbers of these big nets are not looked at: a step of the stand-in only counts
+    monkeypatch.setattr(reference.Solver, "_step", lambda solver: solver.loss_history.append(0.0))
     data = {name: value[:6] for name, value in make_data(rng, 6, 6).items()}
     solvers = experiment(submission, data, (1, 0.25))
     for p, solver in solvers.items():

@@ -192,8 +192,8 @@ def test_number_of_iterations(submission, rng):
         run = train(submission, rng, batch_size=size, num_epochs=epochs)
         expected = epochs * (67 // size)
         observe(iterations=len(run.log.steps) / expected)
-        message = f"67 examples, batches of {size}, {epochs} epochs: expected {expected} iterations, got {len(run.log.steps)}."
-        expect(len(run.log.steps) == expected, message)
+        asked = f"67 examples, batches of {size}, {epochs} epochs"
+        expect(len(run.log.steps) == expected, f"{asked}: expected {expected} iterations, got {len(run.log.steps)}.")
         losses = [step.loss for step in run.log.steps]
         expect_close(run.solver.loss_history, losses, "loss_history", rtol=1e-9, evidence=False)
 
@@ -379,6 +379,30 @@ def test_check_accuracy(submission, rng):
     used, right = sum(len(e.rows) for e in model.log.evaluations), sum(e.right for e in model.log.evaluations)
     expect(used == 12, f"check_accuracy: expected num_samples=12 examples to be used, got {used}.")
     expect_close(sampled, right / 12, "check_accuracy of a sample", rtol=1e-9, evidence=False)
+
+
+@weight(1)
+def test_defaults(submission, rng):
+    """Unless told otherwise: 10 epochs of batches of 100 by sgd, and training accuracy on 1000 examples, 100 at once."""
+    data = make_data(rng, train=1200)
+    model = Softmax(data, rng)
+    solver = new_solver(submission, model, data, verbose=False)
+    function(solver.train, "train")()
+    steps, first = model.log.steps, [e for e in model.log.evaluations if e.steps == 1]
+    expect(len(steps) == 120, f"1200 examples, no more arguments: expected 120 iterations, got {len(steps)}.")
+    expect(len(steps[0].rows) == 100, f"minibatches: expected 100 examples in each, got {len(steps[0].rows)}.")
+    for part, count in (("train", 1000), ("val", 31)):
+        used = sum(len(e.rows) for e in first if e.part == part)
+        expect(used == count, f"{part} accuracy: expected {count} examples, got {used}.")
+    largest = max(len(e.rows) for e in first)
+    expect(largest <= 100, f"check_accuracy: expected at most 100 examples at once, got {largest}.")
+
+
+@weight(0.5)
+def test_update_rule_as_a_function(submission, reference, rng):
+    """update_rule may be the rule itself instead of its name."""
+    run = train(submission, rng, update_rule=submission.sgd, optim_config={"learning_rate": 0.3})
+    judge_steps(run, reference.sgd, {"learning_rate": 0.3})
 
 
 # --- Best parameters -----------------------------------------------------------------------------------
