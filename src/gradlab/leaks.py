@@ -11,11 +11,10 @@ from typing import Any
 
 from gradlab.course import Assignment, Cell, read_notebook
 from gradlab.grading.diagnosis import load_misconceptions
-from gradlab.template import Template
+from gradlab.template import BLANK, Template
 
 __all__ = ["leaks"]
 
-_BLANK = re.compile(r"### BEGIN SOLUTION[^\n]*\n(.*?)[ \t]*### END SOLUTION", re.DOTALL)
 _PARAGRAPH_END = re.compile(r"\n\s*\n|\n\s*[-*] ")
 _SENTENCE_END = re.compile(r"(?<=[.:;?!])\**\s+")
 _DELIMITERS = ("### BEGIN SOLUTION", "### END SOLUTION", "### BEGIN HIDDEN TESTS", "### BEGIN MARK SCHEME")
@@ -103,7 +102,7 @@ def _files(folder: Path, notebook: Path) -> Iterator[_Place]:
 
 
 def _secrets(assignment: Assignment) -> Iterator[_Secret]:
-    given = {line for cell in assignment.cells for line in _lines(_BLANK.sub("", cell.source), 1)}
+    given = {line for cell in assignment.cells for line in _lines(BLANK.sub("", cell.source), 1)}
     for cell in assignment.cells:
         if cell.is_solution:
             yield from _of_blanks(f"{assignment.name}/{cell.id}", cell, given)
@@ -118,7 +117,7 @@ def _secrets(assignment: Assignment) -> Iterator[_Secret]:
 
 
 def _of_blanks(where: str, cell: Cell, given: set[str]) -> Iterator[_Secret]:
-    for blank in _BLANK.findall(cell.source):
+    for _, _, blank in BLANK.findall(cell.source):
         if cell.cell_type == "code":
             # A public check may need a line that a solution has too. Two of one blank, or all of it, are no chance.
             lines = tuple(line for line in _lines(blank, _LINE_CHARS) if line not in given)

@@ -13,10 +13,15 @@ from functools import cached_property
 from gradlab.course import Assignment, Cell
 from gradlab.magics import MAX_SOURCE_CHARS
 
-__all__ = ["Template", "bound", "exercise_of", "functions", "normal", "statements", "stub", "variables"]
+__all__ = ["BLANK", "Template", "bound", "exercise_of", "functions", "normal", "statements", "stub", "variables"]
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_BLANK = re.compile(r"^([ \t]*)### BEGIN SOLUTION[ \t]*(.*)\n(?:.*\n)*?[ \t]*### END SOLUTION.*$", re.MULTILINE)
+BLANK = re.compile(
+    r"^([ \t]*)### BEGIN SOLUTION[ \t]*([^\n]*)\n(.*?)^[ \t]*### END SOLUTION[^\n]*", re.DOTALL | re.MULTILINE
+)
+"""A blank of the instructor notebook: its indentation, its hint, the solution."""
+
+_COMPREHENSIONS = {"dictcomp", "genexpr", "listcomp", "setcomp"}
 _DEFINITION = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)", re.MULTILINE)
 
 
@@ -33,7 +38,7 @@ def stub(source: str, exercise: str) -> str:
         quoted = repr(message) if '"' in message or "\\" in message else f'"{message}"'
         return f"{blank[1]}raise NotImplementedError({quoted})"
 
-    return _BLANK.sub(raising, source)
+    return BLANK.sub(raising, source)
 
 
 def normal(source: str) -> str:
@@ -107,13 +112,22 @@ class Template:
         return cell.is_given and not cell.is_demo
 
     def demos_for(self, id: str, source: str, known: set[str]) -> set[str]:
-        """The demonstrations that bind what the cell `id` uses and neither it nor `known` binds; and what they use."""
+        """The demonstrations that the cell `id` needs: those that bind what it reads and nothing in `known` does.
+
+        Inside functions only a demonstration's functions count: a variable there is one that was forgotten.
+        """
+        top, inner = _read(source)
+        helpers = {name for demo in self.demos for name in functions(self.cells[demo].source)}
+        return self._binding(id, top | (inner & helpers), known)
+
+    def _binding(self, id: str, names: set[str], known: set[str]) -> set[str]:
         found: set[str] = set()
-        for name in _used(source) - known:
-            before = [demo for demo, names in self.demos.items() if name in names and self.order[demo] < self.order[id]]
+        for name in names - known:
+            before = [demo for demo, bound in self.demos.items() if name in bound and self.order[demo] < self.order[id]]
             if before and before[-1] not in found:
                 demo = before[-1]
-                found |= {demo} | self.demos_for(demo, self.cells[demo].source, known | self.demos[demo])
+                reads = set().union(*_read(self.cells[demo].source))
+                found |= {demo} | self._binding(demo, reads, known | self.demos[demo])
         return found
 
     @cached_property
@@ -157,15 +171,17 @@ def bound(node: ast.stmt) -> set[str]:
     return {node.name} if isinstance(node, _DEFINITIONS) else set()
 
 
-def _used(source: str) -> set[str]:
-    """The global names that a cell reads, at its top or in functions; none where it does not compile."""
+def _read(source: str) -> tuple[set[str], set[str]]:
+    """The global names that a cell reads at its top, and in functions; none where it does not compile."""
     try:
-        tables = [symtable.symtable(source, "<cell>", "exec")]
+        top = symtable.symtable(source, "<cell>", "exec")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return set()
-    names = {symbol.get_name() for symbol in tables[0].get_symbols() if symbol.is_referenced()}
+        return set(), set()
+    read = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
+    tables, inner = top.get_children(), set()
     while tables:
         table = tables.pop()
         tables += table.get_children()
+        names = read if table.get_name() in _COMPREHENSIONS else inner
         names |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
-    return names
+    return read, inner

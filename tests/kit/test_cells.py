@@ -9,7 +9,7 @@ import pytest
 
 from gradlab import magics, received
 from gradlab.cells import Kind, Plan, find_notebook, plan, read_submission
-from gradlab.course import Assignment, Course
+from gradlab.course import Assignment, Cell, Course
 from gradlab.template import stub
 
 HERE = Path(__file__).parent / "submissions"
@@ -230,6 +230,14 @@ def test_uses_demonstration(planned):
     )
 
 
+def test_forgotten_variable(tiny):
+    """A variable that a function forgot to set does not call for the demonstration that has one of its name."""
+    cells = read_submission(HERE / "solved.ipynb").cells
+    forgot = "def double(x):\n    return numbers"
+    cells = [Cell("code", forgot, cell.metadata) if cell.id == "double_solution" else cell for cell in cells]
+    assert "demo_twice" not in " ".join(labels(plan(tiny, cells)))
+
+
 def test_control_characters(planned):
     """No control character of a submission gets into a remark."""
     (remark,) = planned("control_characters.ipynb").remarks
@@ -253,7 +261,7 @@ def test_hostile_source(tiny, source):
     """Code that would break the parser is left out with a remark."""
     cells = read_submission(HERE / "solved.ipynb").cells
     (index,) = (i for i, cell in enumerate(cells) if cell.id == "double_solution")
-    hostile = [*cells[:index], type(cells[0])("code", source, cells[index].metadata), *cells[index + 1 :]]
+    hostile = [*cells[:index], Cell("code", source, cells[index].metadata), *cells[index + 1 :]]
     found = plan(tiny, hostile)
     assert "expected Python 3" in " ".join(found.remarks)
     assert labels(found) == ["cell 2 (setup)", "cell 6 (half)", "cell 7 (step_solution)"]
@@ -262,7 +270,7 @@ def test_hostile_source(tiny, source):
 def test_too_many_magics(tiny):
     """A cell of nothing but magics ends, and is left out."""
     cells = read_submission(HERE / "solved.ipynb").cells
-    assert "expected Python 3" in plan(tiny, [*cells, type(cells[0])("code", "!ls\n" * 500, {})]).remarks[0]
+    assert "expected Python 3" in plan(tiny, [*cells, Cell("code", "!ls\n" * 500, {})]).remarks[0]
 
 
 def test_stub_quotes():
