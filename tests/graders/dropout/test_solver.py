@@ -383,7 +383,7 @@ def test_check_accuracy(submission, rng):
 
 @weight(1)
 def test_defaults(submission, rng):
-    """Unless told otherwise: 10 epochs of batches of 100 by sgd, and training accuracy on 1000 examples, 100 at once."""
+    """Unless told otherwise: 10 epochs of batches of 100 by sgd, training accuracy on 1000 examples, 100 at once."""
     data = make_data(rng, train=1200)
     model = Softmax(data, rng)
     solver = new_solver(submission, model, data, verbose=False)
