@@ -119,6 +119,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    if failure and _exercise(item) in run.untouched:
+        failure = Failure(Outcome.NOT_ATTEMPTED, "Not attempted: the cell is as it was released.")
     result = _result(item, failure, evidence, time.perf_counter() - started)
     run.results.setdefault(_exercise(item), []).append(result)
     if stood_in:
@@ -214,10 +216,11 @@ def _new_run(assignment: Assignment, config: pytest.Config) -> Run:
         raise CourseError(f"--submission {path}: expected a notebook, got no file. Name the .ipynb itself.")
     received = read_submission(path)
     unsafe = config.getoption("--unsafe-no-sandbox")
-    session = Session(plan(assignment, received.cells or ()).code, unsafe=unsafe)
+    planned = plan(assignment, received.cells or ())
+    session = Session(planned.code, unsafe=unsafe)
     asked = config.getoption("--grading-seed")
     seed = secrets.randbits(63) if asked is None else asked
-    return Run(assignment, session, seed, check_s=config.getoption("--check-timeout-s"))
+    return Run(assignment, session, seed, check_s=config.getoption("--check-timeout-s"), untouched=planned.unchanged)
 
 
 # -- the summary of a run by hand ---

@@ -56,6 +56,8 @@ class Run:
     session: Session
     seed: int
     check_s: float = CHECK_S
+    untouched: frozenset[str] = frozenset()
+    """The exercises whose cells are as released: what fails there was not attempted."""
     fallback: bool = True
     """Whether a check that fails with stand-ins is tried once more with the student's own names."""
     go_on: Callable[[str, CheckResult], bool] = lambda exercise, result: True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
@@ -65,8 +66,8 @@ class _StandIn:
     """Attributes that the sandbox's copy overrides before a call."""
     write: tuple[str, ...] | None = None
     """Attributes that the sandbox's copy gets after a call; None: all that can cross."""
-    sent: dict[str, Any] = field(default_factory=dict)
-    """Arrays that the sandbox's copy has."""
+    known: dict[str, Any] = field(default_factory=dict)
+    """What the sandbox's copy has: an array itself, a fingerprint of anything else."""
 
 
 @dataclass
@@ -144,20 +145,37 @@ class Submission:
         return number
 
     def _state(self, stand_in: _StandIn) -> dict[str, Any]:
-        """The attributes that the sandbox's copy should have and has not: all, but for arrays that it was sent."""
+        """The attributes that the sandbox's copy should have and has not.
+
+        What has not changed is not sent: a student's ``best = net.params`` must stay the alias that it is.
+        """
         attributes = vars(stand_in.trusted)
         names = attributes if stand_in.write is None else stand_in.write
-        state = {name: attributes[name] for name in names if name in attributes}
-        new = {name: value for name, value in state.items() if stand_in.sent.get(name) is not value}
-        stand_in.sent.update((name, value) for name, value in new.items() if isinstance(value, np.ndarray))
-        return {name: value for name, value in new.items() if self._crosses(value)}
+        state = {}
+        for name in names:
+            if name in attributes:
+                mark = self._mark(attributes[name])
+                if (
+                    mark is not None
+                    and stand_in.known.get(name) is not mark
+                    and not _equal(stand_in.known.get(name), mark)
+                ):
+                    state[name] = attributes[name]
+                    stand_in.known[name] = mark
+        return state
 
-    def _crosses(self, value: Any) -> bool:
+    def _mark(self, value: Any) -> Any:
+        """The array itself; of anything else a fingerprint, or None where it cannot cross."""
+        if isinstance(value, np.ndarray):
+            return value
         try:
-            encode(value, self._opaque)
+            parts = encode(value, self._opaque)
         except CodecError:
-            return False
-        return True
+            return None
+        whole = hashlib.blake2b(digest_size=16)
+        for part in parts:
+            whole.update(part)
+        return whole.digest()
 
     def _call_back(self, message: dict[str, Any]) -> dict[str, Any]:
         number, method = message["callback"], message["method"]
@@ -184,6 +202,7 @@ class Submission:
             for name in stand_in.read if stand_in and type(state) is dict else ():
                 if stand_in and name in state and hasattr(stand_in.trusted, name):
                     setattr(stand_in.trusted, name, state[name])
+                    stand_in.known[name] = self._mark(state[name])
 
     def _states(self) -> dict[int, dict[str, Any]]:
         """What the stand-ins' attributes are after a call."""
@@ -211,6 +230,10 @@ class Submission:
         if token[0] == "stand_in" and type(token[1]) is int and token[1] in self._stand_ins:
             return self._stand_ins[token[1]].trusted
         raise CodecError("expected an object's number, got something else")
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return type(a) is type(b) is bytes and a == b
 
 
 def _public_methods(cls: Any) -> tuple[str, ...]:
