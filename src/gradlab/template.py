@@ -178,7 +178,8 @@ def _read(source: str) -> tuple[set[str], set[str]]:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return set(), set()
     read = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
-    tables, inner = top.get_children(), set()
+    tables = top.get_children()
+    inner: set[str] = set()
     while tables:
         table = tables.pop()
         tables += table.get_children()
