@@ -1,0 +1,154 @@
+"""The search: train several settings, keep the net with the best validation accuracy.
+
+`tune` is run on data of the grader's own, and the reference's TwoLayerNet stands in, so it trains as it should. No claim
+is believed: the grader takes the parameters of best_net out and measures, on examples that tune has never seen.
+
+The data lie in 48 dimensions, with the spectrum and the length of CIFAR-10's pictures, so the settings that are good
+there are good here (at 1/64 of the cost): learning rates of 5e-4 to 2e-3 reach GOAL with 400 iterations, 1e-4 stays far
+below.
+"""
+
+import numpy as np
+
+from gradlab.grading import array, entries, expect, number, observe, stands_in, time_limit, unpack, weight
+from gradlab.grading.judge import attempt, function, instance
+
+pytestmark = stands_in("TwoLayerNet")
+
+GOAL, HALF_WAY = 0.75, 0.5
+"""Full marks, and some: what the instructor asks of the data here; 0.48 on all of CIFAR-10 is about as hard."""
+
+D, C = 48, 10
+LENGTH = 3400.0  # of a picture of 3,072 pixels, less the mean picture
+SIGNAL = 0.6  # how far an example is drawn to one of its class's three centres
+SLACK = 0.04  # an accuracy taken from an epoch before the last is fine
+
+
+class World:
+    """Where examples come from: three clouds a class, in directions of falling size, as in pictures."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        sizes = np.arange(1, D + 1) ** -0.75
+        self.sizes = LENGTH * sizes / np.linalg.norm(sizes)
+        self.turn = np.linalg.qr(rng.standard_normal((D, D)))[0]
+        self.centres = rng.standard_normal((C, 3, D))
+
+    def draw(self, count):
+        y = self.rng.permutation(count) % C
+        near = self.centres[y, self.rng.integers(3, size=count)]
+        z = SIGNAL * near + np.sqrt(1 - SIGNAL**2) * self.rng.standard_normal((count, D))
+        return (z * self.sizes) @ self.turn, y
+
+
+def search(submission, train, val, num_iters):
+    """What tune returns, as (parameters of best_net, accuracies that results holds)."""
+    reply = function(submission.tune, "tune")(*train, *val, num_iters=num_iters)
+    best_net, results = unpack(reply, ("best_net", "results"), "tune")
+    results = entries(results, "results")
+    accuracies = [number(value, "an accuracy in results", finite=False) for value in results.values()]
+    return parameters(best_net, "best_net"), accuracies
+
+
+def parameters(net, what):
+    params = entries(instance(net, what).params, f"params of {what}", ("W1", "b1", "W2", "b2"))
+    W1 = array(params["W1"], what="W1", finite=False)
+    expect(W1.ndim == 2 and W1.shape[0] == D, f"W1 of {what}: expected {D} rows, one a feature, got shape {W1.shape}.")
+    H = W1.shape[1]
+    shapes = {"W1": (D, H), "b1": (H,), "W2": (H, C), "b2": (C,)}
+    return {name: array(params[name], shape, f"{name} of {what}", finite=False) for name, shape in shapes.items()}
+
+
+def accuracy(params, examples):
+    """The share of examples that a net with these parameters predicts rightly, by the grader's own forward pass."""
+    X, y = examples
+    with np.errstate(all="ignore"):
+        scores = np.maximum(X @ params["W1"] + params["b1"], 0) @ params["W2"] + params["b2"]
+    return float((scores.argmax(axis=1) == y).mean())
+
+
+def trained(submission, examples):
+    """The accuracies of all nets that were trained, where the reference's class stood in for the student's."""
+    calls = [call for call in getattr(submission, "calls", []) if call.name == "TwoLayerNet" and call.method == "train"]
+    nets = {id(call.target): call.target for call in calls}
+    found = [attempt(lambda net=net: accuracy(parameters(net, "a net"), examples))[0] for net in nets.values()]
+    return [value for value in found if value is not None]
+
+
+def judge_choice(submission, params, accuracies, val):
+    """Fail unless no other setting of the search was better on the validation data."""
+    expect(accuracies, "results: expected the accuracy of each setting, got none.")
+    measured = accuracy(params, val)
+    rivals = [value for value in accuracies if np.isfinite(value)] + trained(submission, val)
+    best = max(rivals, default=0.0)
+    observe(measured=measured, best=best, settings=len(accuracies))
+    message = (
+        f"best_net: expected the best of the search, validation accuracy {best:.3f}, got a net with {measured:.3f}."
+    )
+    expect(measured >= best - SLACK, message + " Which net do you keep, and by which accuracy?")
+    return measured
+
+
+@weight(1)
+def test_result(submission, rng):
+    """tune returns the best net and the accuracies of at least four settings, for data of any number of features."""
+    world = World(rng)
+    _, accuracies = search(submission, world.draw(400), world.draw(100), 3)
+    observe(settings=len(accuracies))
+    expect(len(accuracies) >= 4, f"results: expected at least 4 settings, got {len(accuracies)}.")
+    inside = all(0 <= value <= 1 for value in accuracies)
+    expect(inside, "results: expected accuracies, from 0 to 1, got other numbers.")
+
+
+@weight(2)
+@time_limit(120)
+def test_the_best_net_is_kept(submission, rng):
+    """best_net is the one with the highest validation accuracy, and results holds these accuracies."""
+    world = World(rng)
+    train, val = world.draw(4000), world.draw(1000)
+    params, accuracies = search(submission, train, val, 120)
+    measured = judge_choice(submission, params, accuracies, val)
+    claimed = max(accuracies)
+    told = f"expected validation accuracies, at most about {measured:.3f}, got {claimed:.3f}"
+    expect(claimed <= measured + SLACK, f"results: {told}.")
+
+
+@weight(2)
+@time_limit(120)
+def test_validation_data_choose(submission, rng):
+    """The validation data choose the net: they are not trained on, and training accuracy does not count.
+
+    These validation examples have other labels than the training data would give them: who learns the training data well
+    does badly here.
+    """
+    world = World(rng)
+    train, (X_val, y_val) = world.draw(4000), world.draw(1000)
+    val = X_val, (y_val + 1) % C
+    params, accuracies = search(submission, train, val, 120)
+    measured = accuracy(params, val)
+    message = "best_net: it knows labels that only the validation data hold. Train on the training data alone."
+    expect(measured < 0.5, message)
+    judge_choice(submission, params, accuracies, val)
+
+
+def judge_goal(submission, rng, goal):
+    world = World(rng)
+    params, _ = search(submission, world.draw(8000), world.draw(1000), 400)
+    reached = accuracy(params, world.draw(4000))
+    observe(reached=reached)
+    message = f"best_net: expected an accuracy of at least {goal} on examples that tune never saw, got {reached:.3f}."
+    expect(reached >= goal, f"{message} Try other learning rates first: some factors of 2 to 10 up and down.")
+
+
+@weight(1)
+@time_limit(120)
+def test_half_way(submission, rng):
+    """The search finds a net that is right for half of the grader's examples."""
+    judge_goal(submission, rng, HALF_WAY)
+
+
+@weight(4)
+@time_limit(120)
+def test_goal(submission, rng):
+    """The search finds a net that reaches the goal, three quarters of the grader's examples."""
+    judge_goal(submission, rng, GOAL)
