@@ -1,0 +1,319 @@
+"""The command line, through its front door: arguments in, exit code, stdout, stderr and a gradebook out."""
+
+import csv
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click.testing
+import pytest
+from tiny_course import HALVED, SOLVED, instructor_cells, make_course, notebook, solve, submit, verdict
+
+from gradlab.cli import main
+from gradlab.course import Assignment
+from gradlab.demo import DemoStudent
+from gradlab.errors import CourseError, GradebookError
+from gradlab.grading.batch import Graded
+from gradlab.release import ReleaseReport
+
+pytestmark = [
+    # nbgrader 0.9.6 on recent versions of what it uses; a TA can do nothing about them
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+Run = Callable[..., click.testing.Result]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Assignment:
+    """A tiny course, unreleased, with one submission."""
+    assignment = make_course(tmp_path)
+    submit(assignment, "student_01", solve(instructor_cells(), SOLVED))
+    return assignment
+
+
+@pytest.fixture
+def run(tiny: Assignment) -> Run:
+    """Run a command in the course."""
+
+    def invoke(*arguments: str) -> click.testing.Result:
+        return click.testing.CliRunner().invoke(main, ["--course", str(tiny.course.root), *arguments])
+
+    return invoke
+
+
+class FakeBook:
+    """A gradebook that takes the verdicts that it is told to take."""
+
+    def __init__(self, refused: tuple[str, ...] = ()) -> None:
+        self.refused = refused
+        self.entered: list[str] = []
+
+    def __enter__(self) -> "FakeBook":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def record(self, given: Any, folder: Path) -> None:
+        if given.student in self.refused:
+            raise GradebookError(f"{given.student}: no room")
+        self.entered.append(given.student)
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeBook]:
+    """Grade without a sandbox: these results come, and this book refuses these students."""
+
+    def fake(*graded: Graded, refused: tuple[str, ...] = ()) -> FakeBook:
+        book = FakeBook(refused)
+
+        def grade_all(*_: object, on_start: Callable[[str], None], **__: object) -> Iterator[Graded]:
+            for result in graded:
+                on_start(result.student)
+                yield result
+
+        monkeypatch.setattr("gradlab.grading.batch.grade_all", grade_all)
+        monkeypatch.setattr("gradlab.gradebook.Gradebook.open", lambda assignment: book)
+        return book
+
+    return fake
+
+
+class TestHelp:
+    """What a TA sees first."""
+
+    def test_help_answers_at_once(self) -> None:
+        """Nothing heavy is imported before it is needed; numpy is the price of the package itself."""
+        heavy = "{'nbgrader', 'nbformat', 'pytest', 'sqlalchemy', 'rich', 'jinja2'}"
+        code = f"import sys, gradlab.cli; print(sorted({heavy} & sys.modules.keys()))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout == "[]\n"
+
+    @pytest.mark.parametrize("command", ["release", "grade", "record", "demo"])
+    def test_every_command_has_an_example(self, run: Run, command: str) -> None:
+        """An example says more than the options do."""
+        result = run(command, "--help")
+        assert result.exit_code == 0
+        assert f"Example: gradlab {command}" in result.stdout
+
+    def test_without_the_staff_packages_it_says_how_to_get_them(self, tmp_path: Path) -> None:
+        """The light package has the command, too."""
+        (tmp_path / "click.py").write_text("raise ModuleNotFoundError('no click', name='click')")
+        env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        done = subprocess.run([sys.executable, "-m", "gradlab"], capture_output=True, text=True, env=env, check=False)
+        assert done.returncode == 1
+        assert done.stderr == "gradlab: expected the package click, got none. Run: pip install 'gradlab[staff]'\n"
+
+
+class TestWrongUsage:
+    """Exit code 2, and what would be right."""
+
+    @pytest.mark.parametrize("command", ["release", "grade", "record", "demo"])
+    def test_an_unknown_assignment(self, run: Run, command: str) -> None:
+        """The known ones are listed."""
+        result = run(command, "large")
+        assert result.exit_code == 2
+        assert "large: expected an assignment of this course, got an unknown name. Known: tiny." in result.stderr
+
+    def test_an_unknown_student(self, run: Run) -> None:
+        """Those who handed in are listed."""
+        result = run("grade", "tiny", "--student", "student_01", "--student", "student_99")
+        assert result.exit_code == 2
+        assert "student_99: expected submitted/<student>/tiny/, got none. Known: student_01." in result.stderr
+
+    def test_a_folder_that_is_no_course(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        """It says what a course is."""
+        empty = str(tmp_path_factory.mktemp("empty"))
+        result = click.testing.CliRunner().invoke(main, ["--course", empty, "grade", "tiny"])
+        assert result.exit_code == 2
+        assert "expected a course" in result.stderr
+
+    @pytest.mark.parametrize("option", ["--workers=0", "--timeout-s=0", "--seed=-1"])
+    def test_numbers_out_of_range(self, run: Run, option: str) -> None:
+        """Options are checked before anything starts."""
+        assert run("grade", "tiny", option).exit_code == 2
+
+
+class TestGrade:
+    """What is printed, and what the exit code says."""
+
+    def test_a_low_score_is_no_failure(self, run: Run, fakes: Callable[..., FakeBook]) -> None:
+        """The table tells each student, score by exercise, total and state; then where to look next."""
+        given = verdict(double=0.5, remarks=("expected tiny.ipynb, got x.ipynb.",))
+        book = fakes(Graded("student_01", given, cached=True))
+        result = run("grade", "tiny")
+        assert result.exit_code == 0
+        row = next(line for line in result.stdout.splitlines() if "student_01" in line)
+        cells = [cell.strip() for cell in row.strip("│").split("│")]
+        assert cells == ["student_01", "2", "2", "4", "unchanged, 1 remark"]
+        assert "· student_01: expected tiny.ipynb, got x.ipynb." in result.stdout
+        assert "1 of 1 submissions graded" in result.stdout
+        assert "feedback/<student>/tiny/tiny.html" in result.stdout
+        assert book.entered == ["student_01"]
+
+    def test_a_failure_of_the_kit_is_one(self, run: Run, tiny: Assignment, fakes: Callable[..., FakeBook]) -> None:
+        """It costs no points, stops nobody else, and is told in full."""
+        submit(tiny, "student_02", notebook([]))
+        book = fakes(Graded("student_01", None, "the grader broke"), Graded("student_02", verdict("student_02")))
+        result = run("grade", "tiny")
+        assert result.exit_code == 1
+        assert "✗ student_01: the grader broke" in result.stdout
+        assert "1 not graded: the kit's fault" in result.stdout
+        assert book.entered == ["student_02"]
+
+    def test_one_folder_that_cannot_be_written_stops_nobody(
+        self, run: Run, tiny: Assignment, fakes: Callable[..., FakeBook]
+    ) -> None:
+        """The others are entered."""
+        submit(tiny, "student_02", notebook([]))
+        graded = [Graded(name, verdict(name)) for name in ("student_01", "student_02")]
+        book = fakes(*graded, refused=("student_01",))
+        result = run("grade", "tiny")
+        assert (result.exit_code, book.entered) == (1, ["student_02"])
+        assert "✗ student_01: student_01: no room" in result.stdout
+
+    def test_a_gradebook_that_takes_nothing_stops_the_run(self, run: Run, tiny: Assignment,
+                                                          fakes: Callable[..., FakeBook]) -> None:  # fmt: skip
+        """Twice running is no submission's fault; one clear message, no traceback."""
+        names = ("student_01", "student_02", "student_03")
+        for name in names:
+            submit(tiny, name, notebook([]))
+        book = fakes(*(Graded(name, verdict(name)) for name in names), refused=names[:2])
+        result = run("grade", "tiny")
+        assert result.exit_code == 1
+        assert result.stderr.endswith("Error: student_02: no room\n")
+        assert book.entered == []
+
+    def test_json_holds_the_verdicts(self, run: Run, fakes: Callable[..., FakeBook]) -> None:
+        """Machines get everything on stdout, and nothing else."""
+        fakes(Graded("student_01", verdict(double=0.5)))
+        content = json.loads(run("grade", "tiny", "--json").stdout)
+        assert content["assignment"] == "tiny"
+        (submission,) = content["submissions"]
+        assert (submission["student"], submission["score"], submission["max_score"]) == ("student_01", 4.0, 6)
+        assert submission["verdict"]["exercises"][0]["misconception"]["name"] == "forgot_to_double"
+
+    def test_no_submissions_at_all(self, run: Run, tiny: Assignment) -> None:
+        """It says where they belong."""
+        (tiny.course.root / "submitted").rename(tiny.course.root / "elsewhere")
+        result = run("grade", "tiny")
+        assert result.exit_code == 1
+        assert "submitted/*/tiny/: expected submissions, got none." in result.stderr
+
+
+class TestOtherCommands:
+    """Each calls its one function."""
+
+    def test_release_tells_the_points(self, run: Run, tiny: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was released, and where to look at it."""
+        report = ReleaseReport(tiny.release, ("tiny.ipynb",), {"tiny/double": 4.0, "tiny/halve": 2.0}, ())
+        monkeypatch.setattr("gradlab.release.release", lambda assignment: report)
+        result = run("release", "tiny")
+        assert result.exit_code == 0
+        assert "     4 points  tiny/double\n     2 points  tiny/halve\nrelease/tiny/ (tiny.ipynb)" in result.stdout
+
+    def test_demo_tells_the_stories_and_grades(
+        self, run: Run, tiny: Assignment, monkeypatch: pytest.MonkeyPatch, fakes: Callable[..., FakeBook]
+    ) -> None:
+        """Release, class, table."""
+        path = tiny.course.root / "submitted" / "student_01" / "tiny" / "tiny.ipynb"
+        student = DemoStudent("student_01", "solved as the instructor does", (), path)
+        monkeypatch.setattr("gradlab.release.release", lambda assignment: None)
+        monkeypatch.setattr("gradlab.demo.make_class", lambda assignment, folder: [student])
+        book = fakes(Graded("student_01", verdict()))
+        result = run("demo", "tiny")
+        assert result.exit_code == 0
+        assert "student_01: solved as the instructor does" in result.stdout
+        assert book.entered == ["student_01"]
+
+    def test_record(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An error of the instructor's files is one message."""
+
+        def fail(assignment: Assignment) -> None:
+            raise CourseError(f"{assignment.name}: expected recordings.py, got none.")
+
+        monkeypatch.setattr("gradlab.record.record", fail)
+        result = run("record", "tiny")
+        assert (result.exit_code, result.stderr) == (1, "Error: tiny: expected recordings.py, got none.\n")
+
+
+class TestEndToEnd:
+    """Real graders, a real sandbox, a real gradebook."""
+
+    def test_a_class_is_graded_and_nbgrader_agrees(self, run: Run, tiny: Assignment) -> None:
+        """A right, a half-right, an untouched and a broken submission; then nbgrader itself, from nothing."""
+        root = tiny.course.root
+        submit(tiny, "student_02", solve(instructor_cells(), {**SOLVED, "halve_solution": HALVED.replace("0.5", "5")}))
+        submit(tiny, "student_03", notebook([]))
+        submit(tiny, "student_04", '{"cells": [')
+        result = run("grade", "tiny", "--json")
+        assert result.exit_code == 0, result.output
+        scores = {entry["student"]: entry["score"] for entry in json.loads(result.stdout)["submissions"]}
+        assert scores == {"student_01": 6.0, "student_02": 4.0, "student_03": 0.0, "student_04": 0.0}
+        assert all((root / "feedback" / student / "tiny" / "tiny.html").is_file() for student in scores)
+        assert nbgrader_scores(root) == scores
+
+        again = json.loads(run("grade", "tiny", "--json").stdout)
+        assert {entry["cached"] for entry in again["submissions"]} == {True}
+
+        with sqlite3.connect(root / "gradebook.db") as db:
+            db.execute("UPDATE grade SET auto_score = NULL")
+        db.close()
+        (root / ".gradlab").rename(root / ".forgotten")
+        nbgrader(root, "autograde", "tiny", "--force")
+        assert nbgrader_scores(root) == scores
+
+    def test_an_interrupted_run_keeps_what_it_did(self, tiny: Assignment) -> None:
+        """Ctrl-C ends it within seconds; what was entered stays, and the next run goes on from there."""
+        root = tiny.course.root
+        endless = "def double(x):\n    while True:\n        pass\n"
+        submit(tiny, "student_02", solve(instructor_cells(), {**SOLVED, "double_solution": endless}))
+        command = [sys.executable, "-m", "gradlab", "--course", str(root), "grade", "tiny", "--workers", "1"]
+        process = subprocess.Popen([*command, "--timeout-s", "120"], start_new_session=True)
+        graded = root / "feedback" / "student_01" / "tiny" / "tiny.html"
+        wait_until(graded.is_file)
+        wait_until(lambda: entered(root) == [4.0, 2.0])
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=20) == 1
+        assert entered(root) == [4.0, 2.0]
+        assert (root / ".gradlab" / "verdicts" / "tiny" / "student_01.json").is_file()
+        assert not (root / "feedback" / "student_02").exists()
+
+
+def entered(root: Path) -> list[float]:
+    """The automatic scores in the gradebook, from the highest."""
+    with sqlite3.connect(root / "gradebook.db") as db:
+        rows = db.execute("SELECT auto_score FROM grade WHERE auto_score > 0 ORDER BY auto_score DESC").fetchall()
+    db.close()
+    return [score for (score,) in rows]
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
+    """Wait for something another process does."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def nbgrader(root: Path, *arguments: str) -> None:
+    """Run a command of nbgrader's as a TA does; a submission that it refuses fails alone."""
+    command = [sys.executable, "-m", "nbgrader", *arguments, "--log-level=CRITICAL"]
+    subprocess.run(command, cwd=root, check=False, capture_output=True)
+
+
+def nbgrader_scores(root: Path) -> dict[str, float]:
+    """The scores as `nbgrader export` writes them."""
+    nbgrader(root, "export")
+    with (root / "grades.csv").open() as file:
+        return {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
