@@ -35,6 +35,9 @@ class Direct:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._names, name)
 
+    def borrow(self, name: str, *args: Any) -> Any:
+        return getattr(self._names, name)(*args)
+
     def stand_in(self, trusted: Any, state: Any = (), methods: Any = ()) -> Any:
         return trusted
 

@@ -172,7 +172,7 @@ class Assignment:
     def _missing_solution_cells(self) -> list[str]:
         ids = {cell.id for cell in self.cells if cell.is_solution}
         return [
-            f"{exercise.id}: expected a solution cell `{exercise.name}_solution`, got none. Add it before the grade cell."
+            f"{exercise.id}: expected a cell `{exercise.name}_solution`, got none. Add it before the grade cell."
             for exercise in self.exercises
             if f"{exercise.name}_solution" not in ids
         ]
@@ -205,7 +205,9 @@ class Course:
     @property
     def assignments(self) -> tuple[str, ...]:
         """The names of the assignments, sorted."""
-        return tuple(sorted(path.parent.name for path in self.root.glob("source/*/*.ipynb") if path.stem == path.parent.name))
+        return tuple(
+            sorted(path.parent.name for path in self.root.glob("source/*/*.ipynb") if path.stem == path.parent.name)
+        )
 
     def assignment(self, name: str) -> Assignment:
         """The assignment called `name`.
@@ -237,4 +239,6 @@ def read_notebook(path: Path) -> tuple[Cell, ...]:
     except FileNotFoundError as error:
         raise CourseError(f"{path}: expected a notebook, got no file. Check the assignment's name.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise CourseError(f"{path}: expected a notebook (nbformat 4), got {error!r}. Open and save it in Jupyter.") from error
+        raise CourseError(
+            f"{path}: expected a notebook (nbformat 4), got {error!r}. Open and save it in Jupyter."
+        ) from error

@@ -68,9 +68,9 @@ def diagnose(run: Run, run_checks: RunChecks) -> dict[str, Misconception]:
     causes = {}
     for exercise, results in run.results.items():
         wrong = {result.name: result for result in results if result.outcome is not Outcome.PASSED}
-        tried = any(result.outcome is not Outcome.NOT_ATTEMPTED for result in wrong.values())
+        answered = all(result.outcome is Outcome.FAILED for result in wrong.values())
         rivals = [spec for spec in specs.values() if spec.exercise == exercise]
-        if wrong and tried and rivals:
+        if wrong and answered and rivals:
             spec = _match(run, run_checks, rivals, results)
             if spec:
                 causes[exercise] = Misconception(spec.name, spec.explanation, spec.hint)

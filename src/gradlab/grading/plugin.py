@@ -23,7 +23,7 @@ from gradlab.course import Assignment, Course
 from gradlab.errors import CourseError
 from gradlab.grading.evidence import collect
 from gradlab.grading.marks import MARKS
-from gradlab.grading.run import CHECK_S, Failure, Run
+from gradlab.grading.run import AFTER_TIME_OUT_S, CHECK_S, Failure, Run
 from gradlab.grading.submission import Submission
 from gradlab.grading.verdict import CheckResult, Outcome
 from gradlab.sandbox.session import Session
@@ -73,8 +73,8 @@ def submission(request: pytest.FixtureRequest) -> Iterator[Submission]:
     """The student's notebook, in its sandbox."""
     item = request.node
     run, exercise = _run_of(item), _exercise(item)
-    limit_s = run.limit_s(exercise, _mark(item, "time_limit", None))
-    item.stash[_LIMIT] = limit_s
+    item.stash[_LIMIT] = AFTER_TIME_OUT_S
+    limit_s = item.stash[_LIMIT] = run.limit_s(exercise, _mark(item, "time_limit", None))
     names = () if item.stash.get(_OWN, False) else _stand_ins(item)
     with run.check(f"{exercise}::{item.name}", names, limit_s) as ready:
         yield ready
@@ -112,7 +112,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     failure, evidence = item.stash.get(_FAILURE, None), item.stash.get(_EVIDENCE, {})
     run = _run_of(item)
     stood_in = bool(_stand_ins(item))
-    if stood_in and run.fallback and failure and failure.outcome is Outcome.FAILED:
+    if stood_in and run.fallback and failure and failure.outcome in (Outcome.FAILED, Outcome.CRASHED):
         again = _attempt(item, nextitem, own=True)
         if item.stash.get(_FAILURE, None) is None:
             reports, failure, stood_in = again, None, False

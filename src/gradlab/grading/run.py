@@ -19,10 +19,12 @@ from gradlab.sandbox.session import HostDiedError, HostTimedOutError, Session, S
 
 __all__ = ["CHECK_S", "Failure", "Run"]
 
-CHECK_S = 30.0
+CHECK_S = 20.0
 """How long one check may take."""
 AFTER_TIME_OUT_S = 3.0
 """How long a further check of an exercise may take that has timed out before."""
+TIME_OUTS = 3
+"""After so many time-outs the other checks of an exercise are not run."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,10 @@ class Run:
         return np.random.default_rng([self.seed, zlib.crc32(check.encode())])
 
     def limit_s(self, exercise: str, asked_s: float | None) -> float:
-        """How long the next check of `exercise` may take."""
-        late = any(result.outcome is Outcome.TIMED_OUT for result in self.results.get(exercise, ()))
+        """How long the next check of `exercise` may take; raises `HostTimedOutError` where enough have timed out."""
+        late = sum(result.outcome is Outcome.TIMED_OUT for result in self.results.get(exercise, ()))
+        if late >= TIME_OUTS:
+            raise HostTimedOutError
         limit_s = asked_s or self.check_s
         return min(limit_s, AFTER_TIME_OUT_S) if late else limit_s
 

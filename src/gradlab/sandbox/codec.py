@@ -4,9 +4,9 @@ Both sides use it, and neither trusts the other's bytes: nothing is ever unpickl
 shape are bounded before memory is spent. A frame is ``<tree length, buffers length>`` (two unsigned 64-bit integers,
 little endian), the tree, the buffers.
 
-Only exact built-in and numpy types are plain. Whatever else a value holds is *opaque*: the encoder asks `opaque` for
-a token, and the decoder hands the token to `remote`. So a function, an instance or a subclass of ndarray
-stays where it is.
+Only exact built-in and numpy types are plain (an OrderedDict or defaultdict crosses as a dict). Whatever else a value
+holds is *opaque*: the encoder asks `opaque` for a token, and the decoder hands the token to `remote`. So a function, an
+instance or a subclass of ndarray stays where it is.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from types import EllipsisType
 from typing import Any
@@ -145,6 +146,8 @@ _PACKERS: dict[type, Callable[[Any], tuple[str, Any]]] = {
     list: lambda v: ("l", v),
     tuple: lambda v: ("t", v),
     dict: lambda v: ("d", [part for item in v.items() for part in item]),
+    OrderedDict: lambda v: ("d", [part for item in v.items() for part in item]),
+    defaultdict: lambda v: ("d", [part for item in v.items() for part in item]),
     set: lambda v: ("s", v),
     frozenset: lambda v: ("f", v),
     slice: lambda v: ("S", [v.start, v.stop, v.step]),
