@@ -1,11 +1,13 @@
 """The search: train several settings, keep the net with the best validation accuracy.
 
-`tune` is run on data of the grader's own, and the reference's TwoLayerNet stands in, so it trains as it should. No claim
-is believed: the grader takes the parameters of best_net out and measures, on examples that tune has never seen.
+`tune` is run on data of the grader's own, and the reference's TwoLayerNet stands in, so it trains as it should. No
+claim is believed: the grader takes the parameters of best_net out and measures, on examples that tune has never seen.
 
 The data lie in 48 dimensions, with the spectrum and the length of CIFAR-10's pictures, so the settings that are good
-there are good here (at 1/64 of the cost): learning rates of 5e-4 to 2e-3 reach GOAL with 400 iterations, 1e-4 stays far
-below.
+there are good here, at 1/64 of the cost. One setting alone, with 400 iterations, ten draws of the data, lowest to
+highest: learning rate 1e-4, 0.15 to 0.23; 3e-4, 0.38 to 0.61; 5e-4, 0.73 to 0.84; 1e-3, 0.88 to 0.92; 2e-3, 0.92 to
+0.94. Batches of 100 to 500, 10 to 200 hidden units and reg up to 2 give 0.75 to 0.93 at 1e-3. An instructor who changes
+GOAL changes what is asked.
 """
 
 import numpy as np
@@ -15,8 +17,8 @@ from gradlab.grading.judge import attempt, function, instance
 
 pytestmark = stands_in("TwoLayerNet")
 
-GOAL, HALF_WAY = 0.75, 0.5
-"""Full marks, and some: what the instructor asks of the data here; 0.48 on all of CIFAR-10 is about as hard."""
+GOAL, HALF_WAY = 0.7, 0.35
+"""Full marks, and some. The instructor sets them for the data in use: these; 0.48 is asked on all of CIFAR-10."""
 
 D, C = 48, 10
 LENGTH = 3400.0  # of a picture of 3,072 pixels, less the mean picture
@@ -143,12 +145,12 @@ def judge_goal(submission, rng, goal):
 @weight(1)
 @time_limit(120)
 def test_half_way(submission, rng):
-    """The search finds a net that is right for half of the grader's examples."""
+    """The search finds a net that learns something: it is right for a third of the grader's examples."""
     judge_goal(submission, rng, HALF_WAY)
 
 
 @weight(4)
 @time_limit(120)
 def test_goal(submission, rng):
-    """The search finds a net that reaches the goal, three quarters of the grader's examples."""
+    """The search finds a net that reaches the goal: it is right for 70 % of the grader's examples."""
     judge_goal(submission, rng, GOAL)
