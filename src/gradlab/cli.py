@@ -145,7 +145,10 @@ def demo(ctx: click.Context, name: str) -> None:
 
 def _finish(ctx: click.Context, run: GradeRun, as_json: bool) -> None:
     """Grade, print what came of it, and end with exit code 1 where the kit failed."""
-    entries = _grade_class(run)
+    try:
+        entries = _grade_class(run)
+    except KeyboardInterrupt:
+        raise click.ClickException("interrupted. What was entered stays; run it again to go on from there.") from None
     _print(run.assignment, entries, as_json)
     if any(entry.error for entry in entries):
         ctx.exit(1)

@@ -279,12 +279,16 @@ class TestEndToEnd:
         endless = "def double(x):\n    while True:\n        pass\n"
         submit(tiny, "student_02", solve(instructor_cells(), {**SOLVED, "double_solution": endless}))
         command = [sys.executable, "-m", "gradlab", "--course", str(root), "grade", "tiny", "--workers", "1"]
-        process = subprocess.Popen([*command, "--timeout-s", "120"], start_new_session=True)
+        process = subprocess.Popen(
+            [*command, "--timeout-s", "120"], start_new_session=True, stderr=subprocess.PIPE, text=True
+        )
         graded = root / "feedback" / "student_01" / "tiny" / "tiny.html"
         wait_until(graded.is_file)
         wait_until(lambda: entered(root) == [4.0, 2.0])
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=20) == 1
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 1
+        assert said.endswith("Error: interrupted. What was entered stays; run it again to go on from there.\n")
         assert entered(root) == [4.0, 2.0]
         assert (root / ".gradlab" / "verdicts" / "tiny" / "student_01.json").is_file()
         assert not (root / "feedback" / "student_02").exists()
