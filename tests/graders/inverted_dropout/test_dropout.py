@@ -1,0 +1,211 @@
+"""dropout drops each entry with probability drop_prob and divides what stays by 1 − drop_prob.
+
+Every mask is read from the output, so any way to draw it is accepted. No drop probability is near 0.5, where keeping
+and dropping look alike, except in the published example.
+"""
+
+import numpy as np
+
+from gradlab.grading import (
+    array,
+    binomial_tail,
+    expect,
+    expect_close,
+    expect_share,
+    observe,
+    read_ratio,
+    unpack,
+    weight,
+)
+from gradlab.grading.judge import attempt
+
+
+def far_from_zero(rng, shape):
+    """Entries of both signs, none so small that a mask could not be read from them."""
+    return rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 3.0, shape)
+
+
+def drop_probabilities(rng):
+    return {"a low drop_prob": round(rng.uniform(0.15, 0.35), 3), "a high drop_prob": round(rng.uniform(0.65, 0.85), 3)}
+
+
+def judge_scale(out, x, drop_prob, what, rtol=1e-6):
+    """Fail unless each entry is 0 or the input's, divided by 1 − drop_prob."""
+    ratio = read_ratio(out, x, what)
+    stays = np.nan_to_num(ratio) != 0
+    scale = float(np.median(ratio[stays])) if stays.any() else 0.0
+    factor = 1 / (1 - drop_prob)
+    observe(**{f"scale of {what}": scale / factor})
+    wrong = int((np.abs(ratio[stays] / factor - 1) > rtol).sum())
+    expect(
+        not wrong,
+        f"{what}: each entry should be 0 or the input's times {factor:.6g}, {wrong} of {stays.size} are not; "
+        f"the median factor of those that stay is {scale:.6g}. By what do you divide what stays?",
+    )
+
+
+@weight(1)
+def test_nothing_dropped(submission, rng):
+    """With a drop probability of 0 the output is the input."""
+    for drop_prob in (0, 0.0):
+        x = far_from_zero(rng, (20, 30))
+        expect_close(submission.dropout(x, drop_prob), x, "out with drop_prob = 0", hint="Nothing is to be dropped.")
+
+
+@weight(1.5)
+def test_everything_dropped(submission, rng):
+    """With a drop probability of 1 the output is all zeros, of the input's shape, with nothing divided by zero."""
+    for drop_prob in (1, 1.0):
+        x = far_from_zero(rng, (20, 30))
+        x[3, 4] = 0.0
+        out = submission.dropout(x, drop_prob)
+        hint = "The probability to stay is 0 here: nothing can be divided by it."
+        expect_close(out, np.zeros((20, 30)), "out with drop_prob = 1", hint=hint)
+
+
+@weight(3)
+def test_scale(submission, rng):
+    """Every entry is either 0 or the input's divided by 1 − drop_prob, whatever its sign."""
+    for name, drop_prob in drop_probabilities(rng).items():
+        x = far_from_zero(rng, (40, 30))
+        x[:, 4] = 0.0
+        judge_scale(submission.dropout(x, drop_prob), x, drop_prob, f"out with {name}")
+
+
+@weight(3)
+def test_share_of_dropped_entries(submission, rng):
+    """The share of entries that are dropped is drop_prob.
+
+    Two exact binomial tests on 250,000 entries at 1e-10 each: false alarms at most 2e-10.
+    """
+    for name, drop_prob in drop_probabilities(rng).items():
+        x = far_from_zero(rng, (500, 500))
+        dropped = read_ratio(submission.dropout(x, drop_prob), x, "out") == 0
+        expect_share(dropped, drop_prob, f"share of zeros with {name}", hint="drop_prob is the probability to drop.")
+
+
+@weight(1)
+def test_entries_are_independent(submission, rng):
+    """Each entry has its own chance: no two rows, and no two columns, share their fate.
+
+    Neighbours agree like coins with d² + (1 − d)²; rows and columns are dropped like coins with d. With 160 rows and
+    240 columns that is 798 exact binomial tests at 1e-12 each: false alarms at most 8e-10.
+    """
+    drop_prob = drop_probabilities(rng)["a low drop_prob"]
+    x = far_from_zero(rng, (160, 240))
+    dropped = read_ratio(submission.dropout(x, drop_prob), x, "out") == 0
+    for name, lines in (("rows", dropped), ("columns", dropped.T)):
+        rarest = min(binomial_tail(int(line.sum()), line.size, drop_prob) for line in lines)
+        agreeing = (lines[1:] == lines[:-1]).sum(axis=1)
+        alike = drop_prob**2 + (1 - drop_prob) ** 2
+        together = min(binomial_tail(int(k), lines.shape[1], alike) for k in agreeing)
+        observe(**{f"{name} alike": bool(min(rarest, together) <= 1e-12)})
+        expect(
+            min(rarest, together) > 1e-12,
+            f"out: expected each entry of X to be drawn for by itself, but whole {name} share their fate.",
+        )
+
+
+@weight(1)
+def test_any_shape(submission, rng):
+    """Inputs of one, two, three and four dimensions work, and every entry is drawn for by itself.
+
+    A share test of at least 2,000 entries at 1e-10 for each shape: false alarms at most 4e-10. That all slices along an
+    axis agree by chance has a probability below 1e-100.
+    """
+    drop_prob = drop_probabilities(rng)["a high drop_prob"]
+    for shape in ((2000,), (50, 40), (20, 10, 12), (10, 6, 7, 5)):
+        what = f"out of an input of {len(shape)} dimensions"
+        x = far_from_zero(rng, shape)
+        dropped = read_ratio(submission.dropout(x, drop_prob), x, what) == 0
+        expect_share(dropped, drop_prob, f"share of zeros of {len(shape)} dimensions")
+        for axis in range(len(shape)):
+            alike = bool((dropped == dropped.take([0], axis)).all())
+            expect(not alike, f"{what}: expected a draw for each entry, but along axis {axis} all share their fate.")
+
+
+@weight(1)
+def test_masks_differ(submission, rng):
+    """Two calls drop different entries.
+
+    Two masks of 2,000 independent entries agree with a probability below 1e-300.
+    """
+    drop_prob = drop_probabilities(rng)["a low drop_prob"]
+    x = far_from_zero(rng, (40, 50))
+    first, second = (read_ratio(submission.dropout(x, drop_prob), x, "out") == 0 for _ in range(2))
+    observe(same=bool((first == second).all()))
+    expect((first != second).any(), "out: expected other entries to be dropped at each call, got the same ones twice.")
+
+
+@weight(1.5)
+def test_no_probability(submission, rng):
+    """A drop_prob below 0 or above 1 is refused.
+
+    The notebook asks for an AssertionError. A ValueError is as good: what counts is that no wrong number gets through.
+    """
+    far = rng.uniform(0.1, 2.0)
+    x = far_from_zero(rng, (4, 5))
+    for name, drop_prob in (
+        ("below 0", -far),
+        ("just below 0", -0.001),
+        ("above 1", 1 + far),
+        ("just above 1", 1.001),
+    ):
+        _, error = attempt(submission.dropout, x, drop_prob)
+        kind = getattr(error, "kind", "")
+        if error is not None and kind not in ("AssertionError", "ValueError"):
+            raise error
+        observe(**{f"refused {name}": error is not None})
+        expect(error is not None, f"a drop_prob {name}: expected an AssertionError, got an answer. Assert it first.")
+
+
+@weight(1)
+def test_whole_numbers(submission, rng):
+    """The published example: for arange(16), integers, drop 0 gives X, drop 1 zeros, drop 0.5 zeros and doubled ones.
+
+    With another drop probability, what stays is no whole number.
+    """
+    x = np.arange(16).reshape(2, 8)
+    expect_close(submission.dropout(x, 0), x, "out of arange(16) with drop_prob = 0")
+    expect_close(submission.dropout(x, 1), np.zeros((2, 8)), "out of arange(16) with drop_prob = 1")
+    judge_scale(submission.dropout(x, 0.5), x, 0.5, "out of arange(16) with drop_prob = 0.5")
+    x = rng.integers(1, 50, (20, 30))
+    judge_scale(submission.dropout(x, 0.3), x, 0.3, "out of whole numbers")
+
+
+@weight(0.5)
+def test_single_precision(submission, rng):
+    """Inputs in single precision (float32) work."""
+    x = far_from_zero(rng, (40, 30)).astype(np.float32)
+    judge_scale(submission.dropout(x, 0.3), x, 0.3, "out of float32", rtol=1e-5)
+    expect_close(submission.dropout(x, 0), x, "out of float32 with drop_prob = 0")
+
+
+@weight(0.5)
+def test_input_is_left_alone(submission, rng):
+    """X is left as it was."""
+    submission.dropout(np.ones((2, 3)), 0.5)
+    for dtype in (np.float64, np.float32):
+        x = far_from_zero(rng, (10, 12)).astype(dtype)
+        # a partial application keeps x in the sandbox: there we can look at it again
+        partial = submission.autograd.numpy.numpy_vjps.partial(submission.dropout, x)
+        for drop_prob in (0.6, 0.0, 1.0):
+            attempt(partial, drop_prob)
+            after = array(unpack(partial.args, ("X",), "X")[0], x.shape, "X after the call")
+            observe(changed=bool((after != x).any()))
+            expect((after == x).all(), "X after the call: expected it as it was, got other entries. Make a new array.")
+
+
+@weight(1.5)
+def test_gradient(submission, rng):
+    """Autograd can take the gradient: it is multiplied by the factor of each entry, 0 where that was dropped."""
+    submission.dropout(np.ones((2, 3)), 0.5)
+    for name, drop_prob in drop_probabilities(rng).items():
+        x, dout = far_from_zero(rng, (15, 12)), far_from_zero(rng, (15, 12))
+        reply = submission.autograd.make_vjp(submission.dropout)(x, drop_prob)
+        backward, out = unpack(reply, ("gradient", "out"), "dropout under autograd")
+        ratio = read_ratio(out, x, "out under autograd")
+        hint = "Build new arrays with the notebook's np; autograd cannot follow assignments to entries."
+        what = f"gradient by X with {name}"
+        expect(callable(backward), f"{what}: expected autograd to follow dropout, it could not. {hint}")
+        expect_close(backward(dout), dout * ratio, what, hint=hint, evidence=False)
