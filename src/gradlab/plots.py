@@ -85,6 +85,8 @@ def plot_curves(
     for label, values in curves.items():
         heights = np.asarray(values, dtype=float)
         ax.plot(range(len(heights)) if x is None else np.asarray(x, dtype=float), heights, label=label, linewidth=1)
+    if x is None or np.all(np.mod(x, 1) == 0):  # whole numbers count something: no half epochs
+        ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend()
 
 
