@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import queue
 import resource
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -95,8 +96,8 @@ def _grade(
         finally:
             for future in futures:
                 future.cancel()
-    for worker in crew:
-        worker.stop()
+            for worker in crew:
+                worker.stop()
 
 
 class _Worker:
@@ -104,11 +105,12 @@ class _Worker:
 
     def __init__(self) -> None:
         self.pool: ProcessPoolExecutor | None = None
+        self.dismissed = False
 
     def grade(self, root: Path, name: str, student: str, folder: Path, digest: str, options: GradeOptions) -> Graded:
         """What `grade_folder` gives in the worker process; a submission that ends it twice gets an error, no score."""
         error = ""
-        for _ in range(2):
+        for _ in range(0 if self.dismissed else 2):
             if self.pool is None:
                 # A fresh interpreter: a fork would share the parent's locks and its open gradebook.
                 self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _bound_memory)
@@ -118,13 +120,19 @@ class _Worker:
                 error = "expected a verdict, but the worker process died twice"
             except TimeoutError:
                 error = f"expected a verdict within {SUBMISSION_S} s, none came, twice"
-            self.stop()
+            self._end()
+            if self.dismissed:
+                break
         return Graded(
             student, None, f"{name} submission={student}: {error}. No score was written. Look at the notebook."
         )
 
     def stop(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, whatever it does, for good."""
+        self.dismissed = True
+        self._end()
+
+    def _end(self) -> None:
         if self.pool is not None:
             for process in list((self.pool._processes or {}).values()):
                 process.kill()
@@ -133,6 +141,7 @@ class _Worker:
 
 
 def _bound_memory() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     limit = WORKER_MEMORY_MIB << 20

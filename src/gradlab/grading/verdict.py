@@ -58,10 +58,10 @@ class ExerciseResult:
 
     @property
     def score(self) -> float:
-        """Points earned: the share of the weights that passed, to two decimals."""
+        """Points earned: the share of the weights that passed, to two decimals and never above the points."""
         total = sum(check.weight for check in self.checks)
         passed = sum(check.weight for check in self.checks if check.outcome is Outcome.PASSED)
-        return round(self.points * passed / total, 2) if total else 0.0
+        return min(round(self.points * passed / total, 2), self.points) if total else 0.0
 
 
 @dataclass(frozen=True)
