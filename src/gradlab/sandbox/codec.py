@@ -23,13 +23,29 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HEADER", "MAX_BUFFERS", "MAX_DEPTH", "MAX_TREE", "CodecError", "decode", "encode", "frame_lengths"]
+__all__ = [
+    "DECODED_BYTES",
+    "HEADER",
+    "MAX_BUFFERS",
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "MAX_TREE",
+    "CodecError",
+    "decode",
+    "encode",
+    "frame_lengths",
+]
 
 HEADER = struct.Struct("<QQ")
 MAX_TREE = 4 * 2**20
 MAX_BUFFERS = 256 * 2**20
 MAX_DEPTH = 32
-MAX_INT_DIGITS = 4000
+DECODED_BYTES = 512 * 2**20
+"""What a tree of `MAX_TREE` bytes may become in memory, at its peak: `make fuzz` measures it."""
+MAX_INT_DIGITS = 3000  # hex: Python refuses to print what has more than 4300 decimal digits
+MAX_NODES = 2**18
+MAX_RANGE = 2**20
+MAX_ODD_KEYS = 1024
 _DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f(?:2|4|8|16)|c(?:8|16|32))\Z")
 
 Opaque = Callable[[Any], list[Any]]
@@ -89,7 +105,7 @@ def decode(tree: bytes, buffers: bytes | bytearray | memoryview, remote: Remote 
         packed = msgpack.unpackb(
             tree, use_list=True, strict_map_key=False, unicode_errors="surrogatepass", max_ext_len=0, max_map_len=0
         )
-        return _unpack(packed, memoryview(buffers), remote, 0)
+        return _Decoder(memoryview(buffers), remote).unpack(packed, 0)
     except CodecError:
         raise
     except (ValueError, TypeError, IndexError, OverflowError, RecursionError, msgpack.UnpackException) as error:
@@ -157,41 +173,52 @@ _PACKERS: dict[type, Callable[[Any], tuple[str, Any]]] = {
 }
 
 
-def _unpack(packed: Any, buffers: memoryview, remote: Remote, depth: int) -> Any:
-    if depth > MAX_DEPTH:
-        raise CodecError(f"expected at most {MAX_DEPTH} levels of nesting, got more")
-    if packed is None or type(packed) in (bool, int, float, str, bytes):
-        return packed
-    if type(packed) is not list or not packed or type(packed[0]) is not str:
-        raise CodecError("expected a tagged value, got something else")
-    tag, *parts = packed
-    if tag == "a":
-        return _unpack_array(parts, buffers)
-    if tag in _LEAVES:
-        return _LEAVES[tag](parts)
-    if tag == "h":
-        return remote(parts)
-    if tag not in _BRANCHES:
-        raise CodecError(f"expected a known tag, got {tag[:8]!r}")
-    return _BRANCHES[tag]([_unpack(part, buffers, remote, depth + 1) for part in parts])
+class _Decoder:
+    """What is left of a frame while it is decoded: how many nodes it may hold yet, and where its next array begins."""
+
+    def __init__(self, buffers: memoryview, remote: Remote) -> None:
+        self.buffers, self.remote = buffers, remote
+        self.nodes = MAX_NODES
+        self.offset = 0
+
+    def unpack(self, packed: Any, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise CodecError(f"expected at most {MAX_DEPTH} levels of nesting, got more")
+        if packed is None or type(packed) in (bool, int, float, str, bytes):
+            return packed
+        if type(packed) is not list or not packed or type(packed[0]) is not str:
+            raise CodecError("expected a tagged value, got something else")
+        self.nodes -= 1
+        if self.nodes < 0:
+            raise CodecError(f"expected at most {MAX_NODES} lists, arrays and the like, got more")
+        tag, *parts = packed
+        if tag == "a":
+            return self.array(parts)
+        if tag in _LEAVES:
+            return _LEAVES[tag](parts)
+        if tag == "h":
+            return self.remote(parts)
+        if tag not in _BRANCHES:
+            raise CodecError(f"expected a known tag, got {tag[:8]!r}")
+        return _BRANCHES[tag]([self.unpack(part, depth + 1) for part in parts])
+
+    def array(self, parts: list[Any]) -> NDArray[Any]:
+        text, shape, offset = parts
+        dtype = _dtype(text)
+        if type(shape) is not list or len(shape) > 32 or any(type(n) is not int or not 0 <= n < 2**40 for n in shape):
+            raise CodecError("expected the shape of an array, got something else")
+        size = math.prod(shape) * dtype.itemsize
+        if type(offset) is not int or offset != self.offset or offset + size > len(self.buffers):
+            raise CodecError("expected an array after the last one and inside the frame, got one that is not")
+        self.offset += size
+        # A copy: aligned, writable, and alive on its own.
+        return np.frombuffer(self.buffers[offset : offset + size], dtype).reshape(shape).copy()
 
 
 def _dtype(text: Any) -> np.dtype[Any]:
     if type(text) is not str or not _DTYPE.match(text):
         raise CodecError("expected a numeric dtype, got another")
     return np.dtype(text)
-
-
-def _unpack_array(parts: list[Any], buffers: memoryview) -> NDArray[Any]:
-    text, shape, offset = parts
-    dtype = _dtype(text)
-    if type(shape) is not list or len(shape) > 32 or any(type(n) is not int or not 0 <= n < 2**40 for n in shape):
-        raise CodecError("expected the shape of an array, got something else")
-    size = math.prod(shape) * dtype.itemsize
-    if type(offset) is not int or offset < 0 or offset + size > len(buffers):
-        raise CodecError("expected an array inside the frame, got one that reaches out of it")
-    # A copy: aligned, writable, and alive on its own.
-    return np.frombuffer(buffers[offset : offset + size], dtype).reshape(shape).copy()
 
 
 def _unpack_scalar(parts: list[Any]) -> np.generic:
@@ -210,6 +237,31 @@ def _unpack_int(parts: list[Any]) -> int:
     return int(text, 16)
 
 
+def _unpack_dict(parts: list[Any]) -> dict[Any, Any]:
+    _refuse_collisions(parts[::2])
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _unpack_set(parts: list[Any]) -> set[Any]:
+    _refuse_collisions(parts)
+    return set(parts)
+
+
+def _unpack_frozenset(parts: list[Any]) -> frozenset[Any]:
+    return frozenset(_unpack_set(parts))
+
+
+def _refuse_collisions(keys: list[Any]) -> None:
+    """Bound what can be made to have one hash: a dict of 100,000 such keys takes minutes to make."""
+    odd = sum(not (key is None or type(key) in (bool, str, bytes) or _is_short(key)) for key in keys)
+    if odd > MAX_ODD_KEYS:
+        raise CodecError(f"expected at most {MAX_ODD_KEYS} keys that are no words or integers, got {odd}")
+
+
+def _is_short(key: Any) -> bool:
+    return type(key) is int and -(2**63) <= key < 2**63
+
+
 def _unpack_slice(parts: list[Any]) -> slice:
     start, stop, step = parts
     return slice(start, stop, step)
@@ -217,6 +269,8 @@ def _unpack_slice(parts: list[Any]) -> slice:
 
 def _unpack_range(parts: list[Any]) -> range:
     start, stop, step = parts
+    if not all(type(part) is int and abs(part) < 2**62 for part in parts) or len(range(start, stop, step)) > MAX_RANGE:
+        raise CodecError(f"expected a range of at most {MAX_RANGE} integers, got another")
     return range(start, stop, step)
 
 
@@ -235,9 +289,9 @@ _LEAVES: dict[str, Callable[[list[Any]], Any]] = {
 _BRANCHES: dict[str, Callable[[list[Any]], Any]] = {
     "l": list,
     "t": tuple,
-    "d": lambda parts: dict(zip(parts[::2], parts[1::2], strict=True)),
-    "s": set,
-    "f": frozenset,
+    "d": _unpack_dict,
+    "s": _unpack_set,
+    "f": _unpack_frozenset,
     "S": _unpack_slice,
     "r": _unpack_range,
     "c": _unpack_complex,
