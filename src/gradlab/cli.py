@@ -62,6 +62,24 @@ def _assignment(ctx: click.Context, name: str) -> Assignment:
         raise click.UsageError(str(error), ctx) from error
 
 
+@main.command(epilog="Example: gradlab new linear_regression")
+@click.argument("name")
+@click.pass_context
+def new(ctx: click.Context, name: str) -> None:
+    """Make a working assignment NAME of one exercise, recorded and released, to be rewritten."""
+    course = _course(ctx)
+    from gradlab.new import new as make
+    from gradlab.new import why_no_name
+
+    if why := why_no_name(name):
+        raise click.UsageError(why, ctx)
+    made = make(course, name)
+    for path in (*made.written, *made.made):
+        click.echo(path)
+    click.echo(f"It works as it stands: pytest tests/graders/{name} && pytest tests/course -k {name}")
+    click.echo(f"Rewrite it: jupyter lab {made.written[0]}   (how: docs/new-assignment.md)")
+
+
 @main.command(epilog="Example: gradlab release dropout")
 @click.argument("name")
 @click.pass_context
@@ -141,6 +159,29 @@ def demo(ctx: click.Context, name: str) -> None:
         click.echo(f"{student.student}: {student.story}")
     submissions = {student.student: student.notebook.parent for student in made}
     _finish(ctx, GradeRun(assignment, submissions, GradeOptions()), as_json=False)
+
+
+@main.command(epilog="Example: gradlab audit dropout --exercise solver --quick")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--exercise", metavar="NAME", help="Only this exercise, and its own graders.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Only N mutants of each assignment.")
+@click.option("--flips", type=click.IntRange(0), default=0, metavar="N", help="Repeat right and wrong runs N times.")
+@click.option("--quick", is_flag=True, help="Stop at the first check that fails; name no causes.")
+@click.option("--workers", type=click.IntRange(1), default=2, show_default=True, metavar="N", help="Runs at once.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Draw the hidden inputs from this seed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON instead of a table.")
+@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write them as a page, too.")
+@click.pass_context
+def audit(ctx: click.Context, names: tuple[str, ...], as_json: bool, page: Path | None, **options: Any) -> None:
+    """Test the hidden graders of assignments NAME (default: all).
+
+    Wrong solutions must lose points, right ones must not, and each verdict must be the same every time.
+    """
+    chosen = [_assignment(ctx, name) for name in names or _course(ctx).assignments]
+    from gradlab.audit.command import run_audits
+
+    if not run_audits(chosen, options, as_json=as_json, page=page):
+        ctx.exit(1)
 
 
 def _finish(ctx: click.Context, run: GradeRun, as_json: bool) -> None:
