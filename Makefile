@@ -16,7 +16,7 @@ demo: install  ## release, make a class of 16, grade it, print the table
 
 test: install browser lint  ## everything: lint, types, unit, course and end-to-end tests, nbval
 	$(BIN)/pytest -q
-	$(BIN)/pytest -q --nbval source --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider
+	env -u MPLBACKEND $(BIN)/pytest -q --nbval source --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider
 
 lint: install  ## ruff and mypy
 	$(BIN)/ruff check .
