@@ -10,6 +10,8 @@ highest: learning rate 1e-4, 0.15 to 0.23; 3e-4, 0.38 to 0.61; 5e-4, 0.73 to 0.8
 GOAL changes what is asked.
 """
 
+import inspect
+
 import numpy as np
 
 from gradlab.grading import array, entries, expect, number, observe, stands_in, time_limit, unpack, weight
@@ -53,6 +55,8 @@ def search(submission, train, val, num_iters):
 
 
 def parameters(net, what):
+    made = not inspect.isclass(net) and not inspect.isroutine(net)
+    expect(made, f"{what}: expected a net, got a function or a class.")
     params = entries(instance(net, what).params, f"params of {what}", ("W1", "b1", "W2", "b2"))
     W1 = array(params["W1"], what="W1", finite=False)
     expect(W1.ndim == 2 and W1.shape[0] == D, f"W1 of {what}: expected {D} rows, one a feature, got shape {W1.shape}.")
@@ -120,7 +124,7 @@ def test_the_best_net_is_kept(submission, rng):
 def test_validation_data_choose(submission, rng):
     """The validation data choose the net: they are not trained on, and training accuracy does not count.
 
-    These validation examples have other labels than the training data would give them: who learns the training data well
+    These validation examples have other labels than the training data would give them: who learns those well
     does badly here.
     """
     world = World(rng)
@@ -145,7 +149,7 @@ def judge_goal(submission, rng, goal):
 @weight(1)
 @time_limit(120)
 def test_half_way(submission, rng):
-    """The search finds a net that learns something: it is right for a third of the grader's examples."""
+    """The search finds a net that learns something: it is right for a third of the examples."""
     judge_goal(submission, rng, HALF_WAY)
 
 
