@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import symtable
+import textwrap
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ BLANK = re.compile(
 )
 """A blank of the instructor notebook: its indentation, its hint, the solution."""
 
+_STUB_COLUMNS = 88
 _COMPREHENSIONS = {"dictcomp", "genexpr", "listcomp", "setcomp"}
 _DEFINITION = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)", re.MULTILINE)
 
@@ -34,11 +36,21 @@ def stub(source: str, exercise: str) -> str:
     """
 
     def raising(blank: re.Match[str]) -> str:
-        message = f"{exercise}: {blank[2].strip()}"
-        quoted = repr(message) if '"' in message or "\\" in message else f'"{message}"'
-        return f"{blank[1]}raise NotImplementedError({quoted})"
+        indent, message = blank[1], f"{exercise}: {blank[2].strip()}"
+        line = f"{indent}raise NotImplementedError({_quoted(message)})"
+        if len(line) <= _STUB_COLUMNS:
+            return line
+        # Several short literals: a student reads the hint without scrolling.
+        parts = textwrap.wrap(message, _STUB_COLUMNS - len(indent) - 8, drop_whitespace=False, break_on_hyphens=False)
+        return "\n".join(
+            [f"{indent}raise NotImplementedError(", *(f"{indent}    {_quoted(part)}" for part in parts), f"{indent})"]
+        )
 
     return BLANK.sub(raising, source)
+
+
+def _quoted(text: str) -> str:
+    return repr(text) if '"' in text or "\\" in text else f'"{text}"'
 
 
 def normal(source: str) -> str:

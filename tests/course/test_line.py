@@ -97,8 +97,9 @@ def scores(course):
         "import json, warnings; warnings.simplefilter('ignore')\n"
         "from nbgrader.api import Gradebook\n"
         "with Gradebook('sqlite:///gradebook.db') as book:\n"
-        "    print(json.dumps({s.student.id + '/' + g.name: g.auto_score for s in book.assignment_submissions('dropout')\n"
-        "                      for n in s.notebooks for g in n.grades}))"
+        "    found = book.assignment_submissions('dropout')\n"
+        "    print(json.dumps({s.student.id + '/' + g.name: g.auto_score\n"
+        "                      for s in found for n in s.notebooks for g in n.grades}))"
     )
     return json.loads(command(course, sys.executable, "-c", code, check=True).stdout)
 
