@@ -172,7 +172,7 @@ def demo(ctx: click.Context, name: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON instead of a table.")
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write them as a page, too.")
 @click.pass_context
-def audit(ctx: click.Context, names: tuple[str, ...], as_json: bool, page: Path | None, **options: Any) -> None:
+def audit(ctx: click.Context, /, names: tuple[str, ...], as_json: bool, page: Path | None, **options: Any) -> None:
     """Test the hidden graders of assignments NAME (default: all).
 
     Wrong solutions must lose points, right ones must not, and each verdict must be the same every time.

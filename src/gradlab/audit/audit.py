@@ -1,0 +1,253 @@
+"""The audit: wrong solutions must lose, right ones must win, and the verdict is the same every time."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gradlab.audit.causes import Diagnosis
+from gradlab.audit.equivalent import Equivalent, load_equivalents
+from gradlab.audit.mutants import Mutant, make_mutants, sampled
+from gradlab.audit.reach import reach_of
+from gradlab.audit.report import AuditReport, Flip, Survivor, WrongTried
+from gradlab.audit.trials import Crew, Results, Trial, Tried, crew, lost
+from gradlab.audit.variants import Variant, load_variants
+from gradlab.course import Assignment
+from gradlab.grading.diagnosis import load_misconceptions
+from gradlab.grading.marks import Spec
+from gradlab.grading.verdict import Outcome
+
+__all__ = ["AuditOptions", "audit"]
+
+SEEDS_A_TRIAL = 10
+"""How many runs of a steadiness trial one host makes."""
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """How to audit: how many mutants (None: all), how many repeated runs, one exercise alone, only the first loss."""
+
+    sample: int | None = None
+    flips: int = 0
+    workers: int = 2
+    exercise: str | None = None
+    quick: bool = False
+    seed: int | None = None
+
+
+def audit(
+    assignment: Assignment, options: AuditOptions, progress: Callable[[str, int, int], None] = lambda *_: None
+) -> AuditReport:
+    """The audit of an assignment's hidden graders; `progress` is told a stage, how far it is, and of how many.
+
+    Raises
+    ------
+    CourseError
+        Where the assignment's variants or equivalents are not what they should be.
+    GraderError
+        Where the instructor's own solution does not get full marks.
+    """
+    started = time.monotonic()
+    seed = secrets.randbits(40) if options.seed is None else options.seed
+    with crew(assignment, options.workers) as workers:
+        one = _Audit(assignment, options, workers, (seed, seed + 1), progress)
+        one.measure_reach()
+        one.try_misconceptions()
+        one.try_mutants()
+        one.try_variants()
+        one.try_again_and_again()
+    return one.report(seed, time.monotonic() - started)
+
+
+@dataclass
+class _Audit:
+    """An audit under way."""
+
+    assignment: Assignment
+    options: AuditOptions
+    crew: Crew
+    seeds: tuple[int, int]
+    progress: Callable[[str, int, int], None]
+    reach: dict[str, frozenset[str]] = field(default_factory=dict)
+    wrong: list[WrongTried] = field(default_factory=list)
+    survivors: list[Survivor] = field(default_factory=list)
+    rejected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    variants: int = 0
+    steady: list[Flip] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    diagnosis: Diagnosis = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.every = tuple(exercise.name for exercise in self.assignment.exercises)
+        self.diagnosis = Diagnosis(self.assignment, self.seeds, {})
+
+    def _try(self, stage: str, trials: Iterable[Trial]) -> Iterator[Tried]:
+        """The trials that came to a result, as they come; what broke goes to the errors."""
+        waiting = list(trials)
+        for done, tried in enumerate(self.crew.try_all(waiting), 1):
+            self.progress(stage, done, len(waiting))
+            if tried.error:
+                self.errors.append(f"{tried.trial.name}: {tried.error}")
+            else:
+                yield tried
+
+    def _asked(self, exercise: str) -> bool:
+        return self.options.exercise in (None, exercise)
+
+    # -- wrong solutions ---
+
+    def measure_reach(self) -> None:
+        """Find out whose graders a mutant could cost points."""
+        if self.options.exercise:
+            return
+        self.progress("reach", 0, 1)
+        where = self.crew.assignment.course.root, self.crew.assignment.name
+        self.reach = self.crew.pool.submit(reach_of, *where, self.seeds).result()
+
+    def try_misconceptions(self) -> None:
+        """Grade each misconception: on both seeds for the diagnosis, then as a student's, by all that it can reach."""
+        every = load_misconceptions(self.assignment)
+        specs = {name: spec for name, spec in every.items() if self._asked(spec.exercise)}
+        trials = [
+            Trial(spec.name, {spec.exercise: spec.source}, (spec.exercise,), self.seeds, fallback=False)
+            for spec in specs.values()
+        ]
+        for tried in self._try("misconceptions, for the diagnosis", () if self.options.quick else trials):
+            self.diagnosis.rivals[tried.trial.name] = tried.results
+        full = [
+            Trial(spec.name, {spec.exercise: spec.source}, self._graders(spec.exercise), self.seeds[:1])
+            for spec in specs.values()
+        ]
+        for tried in self._try("misconceptions", full):
+            spec = specs[tried.trial.name]
+            cause = "" if self.options.quick else self.diagnosis.cause(spec.exercise, tried.results[0])
+            self.wrong.append(_wrong("misconception", spec.exercise, tried, cause, cause == spec.name))
+
+    def try_mutants(self) -> None:
+        """Grade each mutant by the graders that it can cost points; name the causes; sort out who survives."""
+        made = {mutant.id: mutant for mutant in make_mutants(self.assignment) if self._asked(mutant.exercise)}
+        known = {id: one for id, one in load_equivalents(self.assignment).items() if self._asked(id.rsplit("-")[0])}
+        self.stale = sorted(set(known) - set(made))
+        chosen = list(made.values())
+        if self.options.sample is not None:
+            chosen = sampled(chosen, self.options.sample)
+        named: list[WrongTried] = []
+        for tried in self._try("mutants", map(self._trial, chosen)):
+            mutant = made[tried.trial.name]
+            one = self._judge(mutant, tried, known.get(mutant.id))
+            (named if one.cause else self.wrong).append(one)
+        self._cross_check(named, made)
+
+    def _graders(self, exercise: str) -> tuple[str, ...]:
+        """The exercises whose graders a wrong solution of `exercise` could cost points."""
+        return (exercise, *(() if self.options.exercise else sorted(self.reach.get(exercise, ()))))
+
+    def _trial(self, mutant: Mutant) -> Trial:
+        stop = "first" if self.options.quick else "late"
+        graders = self._graders(mutant.exercise)
+        return Trial(mutant.id, {mutant.exercise: mutant.source}, graders, self.seeds[:1], stop)
+
+    def _judge(self, mutant: Mutant, tried: Tried, known: Equivalent | None) -> WrongTried:
+        (results,) = tried.results
+        killed = lost(results[mutant.exercise])
+        if not killed:
+            reason = known.reason if known else ""
+            self.survivors.append(Survivor(mutant.id, mutant.exercise, mutant.operator, mutant.diff, reason))
+        elif known:
+            self.contradictions.append(f"{mutant.id}: {', '.join(_failed(results, (mutant.exercise,)))}")
+        cause = self.diagnosis.cause(mutant.exercise, results) if killed and not self.options.quick else ""
+        return _wrong("mutant", mutant.exercise, tried, cause, False)
+
+    def _cross_check(self, named: list[WrongTried], made: dict[str, Mutant]) -> None:
+        """Whether the causes are the right ones: the mutants behave as they say on other inputs too."""
+        trials = [
+            Trial(one.id, {one.exercise: made[one.id].source}, (one.exercise,), self.seeds[1:], "late") for one in named
+        ]
+        ones = {one.id: one for one in named}
+        for tried in self._try("causes, on another seed", trials):
+            one = ones.pop(tried.trial.name)
+            right = self.diagnosis.is_right(one.exercise, one.cause, tried.results[0])
+            self.wrong.append(WrongTried(**{**vars(one), "cause_right": right}))
+        self.wrong.extend(ones.values())
+
+    # -- right solutions ---
+
+    def try_variants(self) -> None:
+        """Grade each variant by all graders: each gets full marks."""
+        found = [one for one in load_variants(self.assignment) if any(map(self._asked, one.sources))]
+        self.variants = len(found)
+        for tried in self._try("variants", map(self._full, found)):
+            if checks := _failed(tried.results[0], self.every):
+                self.rejected[tried.trial.name] = checks
+
+    def _full(self, one: Variant) -> Trial:
+        exercises = (self.options.exercise,) if self.options.exercise else self.every
+        return Trial(one.name, one.sources, exercises, self.seeds[:1])
+
+    # -- again and again ---
+
+    def try_again_and_again(self) -> None:
+        """Grade the instructor's solution and one misconception of each exercise on many seeds."""
+        first: dict[str, Spec] = {}
+        for spec in load_misconceptions(self.assignment).values():
+            first.setdefault(spec.exercise, spec)
+        seeds = range(self.seeds[1] + 1, self.seeds[1] + 1 + self.options.flips)
+        parts = [tuple(seeds[i : i + SEEDS_A_TRIAL]) for i in range(0, len(seeds), SEEDS_A_TRIAL)]
+        trials = []
+        for name in filter(self._asked, self.every):
+            trials += [Trial(f"right {name}", {}, (name,), part) for part in parts]
+            if name in first:
+                source = {name: first[name].source}
+                trials += [Trial(f"wrong {name} ({first[name].name})", source, (name,), part) for part in parts]
+        runs: dict[str, list[Results]] = {}
+        for tried in self._try("again and again", trials):
+            runs.setdefault(tried.trial.name, []).extend(tried.results)
+        self.steady = [_steadiness(name, results) for name, results in sorted(runs.items())]
+
+    def report(self, seed: int, seconds: float) -> AuditReport:
+        """What the audit found."""
+        order = {name: place for place, name in enumerate(self.every)}
+        return AuditReport(
+            assignment=self.assignment.name,
+            seed=seed,
+            wrong=tuple(sorted(self.wrong, key=lambda one: (order[one.exercise], one.id))),
+            survivors=tuple(sorted(self.survivors, key=lambda one: (order[one.exercise], bool(one.reason), one.id))),
+            variants=self.variants,
+            rejected=self.rejected,
+            steady=tuple(self.steady),
+            reach={name: tuple(sorted(others)) for name, others in self.reach.items()},
+            stale=tuple(self.stale),
+            contradictions=tuple(self.contradictions),
+            errors=tuple(self.errors),
+            seconds=seconds,
+        )
+
+
+def _failed(results: Results, exercises: Iterable[str]) -> tuple[str, ...]:
+    return tuple(
+        f"{exercise}::{result.name}"
+        for exercise in exercises
+        for result in results.get(exercise, ())
+        if result.outcome is not Outcome.PASSED
+    )
+
+
+def _wrong(kind: str, exercise: str, tried: Tried, cause: str, right: bool) -> WrongTried:
+    results = tried.results[0]
+    own = _failed(results, (exercise,))
+    others = _failed(results, (name for name in results if name != exercise))
+    return WrongTried(tried.trial.name, kind, exercise, bool(own), own, others, cause, right)
+
+
+def _steadiness(name: str, runs: list[Results]) -> Flip:
+    """How many runs ended otherwise than most, or than they should: the right one in full, the wrong one not."""
+    endings = [frozenset(_failed(results, results)) for results in runs]
+    wrong = [ending for ending in endings if ending]
+    usual = max(wrong, key=endings.count, default=None) if name.startswith("wrong") else frozenset()
+    odd = [ending for ending in endings if ending != usual]
+    differing = frozenset().union(*(ending ^ (usual or frozenset()) for ending in odd))
+    return Flip(name, len(runs), len(odd), tuple(sorted(differing)))

@@ -1,0 +1,60 @@
+"""What ``gradlab audit`` does: audits with a bar on stderr, findings on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gradlab.audit.audit import AuditOptions, audit
+from gradlab.audit.page import print_audit, write_page
+from gradlab.course import Assignment
+from gradlab.errors import CourseError
+
+__all__ = ["run_audits"]
+
+
+def run_audits(
+    assignments: Sequence[Assignment], options: Mapping[str, Any], *, as_json: bool, page: Path | None
+) -> bool:
+    """Audit each, print what was found, and say whether there is nothing to mend.
+
+    Raises
+    ------
+    CourseError
+        Where the exercise that was asked for does not exist.
+    """
+    asked = AuditOptions(**options)
+    known = [exercise.name for assignment in assignments for exercise in assignment.exercises]
+    if asked.exercise is not None and asked.exercise not in known:
+        raise CourseError(f"{asked.exercise}: expected an exercise, got an unknown name. Known: {', '.join(known)}.")
+    reports = []
+    for assignment in assignments:
+        with _bar(assignment.name) as progress:
+            reports.append(audit(assignment, asked, progress))
+        if not as_json:
+            print_audit(reports[-1], Console())
+    if as_json:
+        sys.stdout.write(json.dumps({report.assignment: report.to_dict() for report in reports}, indent=1) + "\n")
+    if page is not None:
+        write_page(reports, page)
+    return not any(report.faults for report in reports)
+
+
+@contextlib.contextmanager
+def _bar(name: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr, and what to call as the audit goes on."""
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name)
+
+        def progress(stage: str, done: int, total: int) -> None:
+            bar.update(task, description=f"{name}: {stage}", completed=done, total=total)
+
+        yield progress

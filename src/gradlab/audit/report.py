@@ -1,0 +1,158 @@
+"""What an audit found, as plain data, and what of it falls short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["AuditReport", "Flip", "Survivor", "WrongTried"]
+
+
+@dataclass(frozen=True)
+class WrongTried:
+    """A wrong solution, graded: a mutant, or a misconception (`kind`)."""
+
+    id: str
+    kind: str
+    exercise: str
+    lost: bool
+    checks: tuple[str, ...] = ()
+    """The checks that failed."""
+    others: tuple[str, ...] = ()
+    """The checks of other exercises that failed: there should be none."""
+    cause: str = ""
+    """The misconception that the diagnosis named."""
+    cause_right: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A mutant that lost no point: what was done, the difference, and why that is right (or nothing: a hole)."""
+
+    id: str
+    exercise: str
+    operator: str
+    diff: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Runs of one submission that did not end as the first did, or not as they should, and the checks that differed."""
+
+    submission: str
+    runs: int
+    flips: int
+    checks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """The audit of one assignment's graders."""
+
+    assignment: str
+    seed: int
+    wrong: tuple[WrongTried, ...] = ()
+    survivors: tuple[Survivor, ...] = ()
+    variants: int = 0
+    rejected: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By variant: the checks that failed, which is a bug of theirs."""
+    steady: tuple[Flip, ...] = ()
+    reach: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stale: tuple[str, ...] = ()
+    """Recorded as equivalent, and made no more (only known where all mutants were made)."""
+    contradictions: tuple[str, ...] = ()
+    """Recorded as equivalent, and marked down."""
+    errors: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def mutants(self) -> tuple[WrongTried, ...]:
+        """The mutants that were graded."""
+        return tuple(one for one in self.wrong if one.kind == "mutant")
+
+    @property
+    def misconceptions(self) -> tuple[WrongTried, ...]:
+        """The misconceptions that were graded."""
+        return tuple(one for one in self.wrong if one.kind == "misconception")
+
+    @property
+    def holes(self) -> tuple[Survivor, ...]:
+        """The survivors that nobody has justified."""
+        return tuple(one for one in self.survivors if not one.reason)
+
+    @property
+    def missed(self) -> tuple[WrongTried, ...]:
+        """The misconceptions that lost no point."""
+        return tuple(one for one in self.misconceptions if not one.lost)
+
+    @property
+    def doubly(self) -> tuple[WrongTried, ...]:
+        """What cost points in an exercise of others too."""
+        return tuple(one for one in self.wrong if one.others)
+
+    @property
+    def flips(self) -> int:
+        """Runs that ended otherwise than they should."""
+        return sum(one.flips for one in self.steady)
+
+    @property
+    def faults(self) -> int:
+        """How many things are to be mended."""
+        found: Iterable[Any] = (self.holes, self.missed, self.doubly, self.rejected, self.contradictions, self.errors)
+        return sum(map(len, found)) + self.flips + len(self.stale)
+
+    def exercises(self) -> dict[str, dict[str, int]]:
+        """The numbers of each exercise."""
+        table: dict[str, dict[str, int]] = {}
+        for one in self.wrong:
+            row = table.setdefault(one.exercise, dict.fromkeys(("mutants", "killed", "justified", "holes"), 0))
+            if one.kind == "mutant":
+                row["mutants"] += 1
+                row["killed"] += one.lost
+        for survivor in self.survivors:
+            table[survivor.exercise]["justified" if survivor.reason else "holes"] += 1
+        return table
+
+    def causes(self, kind: str) -> dict[str, int]:
+        """Of the wrong solutions of a kind that lost points: for how many a cause was named, and the right one."""
+        killed = [one for one in self.wrong if one.kind == kind and one.lost]
+        named = [one for one in killed if one.cause]
+        return {"lost": len(killed), "named": len(named), "right": sum(one.cause_right for one in named)}
+
+    def summary(self) -> dict[str, Any]:
+        """The audit in numbers."""
+        return {
+            "mutants": len(self.mutants),
+            "killed": sum(one.lost for one in self.mutants),
+            "justified": len(self.survivors) - len(self.holes),
+            "holes": len(self.holes),
+            "misconceptions": len(self.misconceptions),
+            "misconceptions_missed": len(self.missed),
+            "double_jeopardy": len(self.doubly),
+            "variants": self.variants,
+            "rejected": len(self.rejected),
+            "runs": sum(one.runs for one in self.steady),
+            "flips": self.flips,
+            "causes": {kind: self.causes(kind) for kind in ("mutant", "misconception")},
+            "seed": self.seed,
+            "seconds": round(self.seconds, 1),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole report as JSON holds it."""
+        return {
+            **self.summary(),
+            "exercises": self.exercises(),
+            "survivors": [asdict(one) for one in self.survivors],
+            "double_jeopardy_of": {one.id: list(one.others) for one in self.doubly},
+            "missed_of": [one.id for one in self.missed],
+            "rejected_of": {name: list(checks) for name, checks in self.rejected.items()},
+            "steady": [asdict(one) for one in self.steady],
+            "reach": {name: list(others) for name, others in self.reach.items()},
+            "stale": list(self.stale),
+            "contradictions": list(self.contradictions),
+            "errors": list(self.errors),
+        }

@@ -1,0 +1,138 @@
+"""Trials: a solution other than the instructor's, put under the hidden graders, in worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gradlab.course import Assignment, Course
+from gradlab.errors import GradlabError
+from gradlab.grading.diagnosis import with_solutions
+from gradlab.grading.grade import run_checks
+from gradlab.grading.run import CHECK_S, Run
+from gradlab.grading.verdict import CheckResult, Outcome
+from gradlab.sandbox.session import Session
+
+__all__ = ["Crew", "Results", "Trial", "Tried", "crew", "lost", "try_out"]
+
+Results = dict[str, list[CheckResult]]
+"""By exercise, what its checks found."""
+
+WRONG_CHECK_S = 5.0
+"""How long a check of a wrong solution may take: longer than a right one's by far, and short enough to wait for."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Solution cells to judge: by which exercises' graders, on which seeds, and how long to go on.
+
+    `stop` ends a trial at the first failed check (``first``), at the first time-out (``late``), or not (``never``).
+    """
+
+    name: str
+    sources: Mapping[str, str]
+    exercises: tuple[str, ...]
+    seeds: tuple[int, ...]
+    stop: str = "never"
+    fallback: bool = True
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a trial found on each seed; or the kit's own error."""
+
+    trial: Trial
+    results: tuple[Results, ...] = ()
+    error: str = ""
+
+
+@dataclass
+class _Run(Run):
+    """A run that waits for no check longer than it was told, whatever the check asks for itself."""
+
+    def limit_s(self, exercise: str, asked_s: float | None) -> float:
+        limit_s = super().limit_s(exercise, asked_s)
+        return limit_s if self.check_s >= CHECK_S else min(limit_s, 4 * self.check_s)
+
+
+@dataclass
+class _Going:
+    """Whether to go on after a check; an object, so that each trial has its own."""
+
+    stop: str
+    ended: bool = field(default=False)
+
+    def __call__(self, exercise: str, result: CheckResult) -> bool:
+        failed = result.outcome is not Outcome.PASSED
+        self.ended = failed if self.stop == "first" else self.stop == "late" and result.outcome is Outcome.TIMED_OUT
+        return not self.ended
+
+
+def lost(results: Iterable[CheckResult]) -> bool:
+    """Whether these checks of an exercise cost points."""
+    return any(result.outcome is not Outcome.PASSED for result in results)
+
+
+def try_out(root: Path, name: str, trial: Trial) -> Tried:
+    """Grade the trial on each of its seeds, in one host; in a worker process."""
+    assignment = Course(root).assignment(name)
+    try:
+        session = Session(with_solutions(assignment, dict(trial.sources)))
+        if trial.stop != "never":
+            session.cell_s = 4 * WRONG_CHECK_S
+        try:
+            return Tried(trial, tuple(_results(assignment, session, trial, seed) for seed in trial.seeds))
+        finally:
+            session.stop()
+    except GradlabError as error:
+        return Tried(trial, error=str(error))
+
+
+def _results(assignment: Assignment, session: Session, trial: Trial, seed: int) -> Results:
+    """What each exercise's checks found; exercise by exercise, so that one that ends early leaves the others be."""
+    found: Results = {}
+    for exercise in trial.exercises:
+        run = _Run(assignment, session, seed, check_s=CHECK_S if trial.stop == "never" else WRONG_CHECK_S)
+        run.fallback, run.go_on = trial.fallback, _Going(trial.stop)
+        run_checks(run, trial.name, [f"test_{exercise}.py"])
+        found |= run.results
+    return found
+
+
+# -- workers ---
+
+
+class Crew:
+    """Worker processes that try out many trials."""
+
+    def __init__(self, assignment: Assignment, pool: ProcessPoolExecutor) -> None:
+        self.assignment, self.pool = assignment, pool
+
+    def try_all(self, trials: Iterable[Trial], on_done: Callable[[], None] = lambda: None) -> Iterator[Tried]:
+        """The trials' results, as they come."""
+        where = self.assignment.course.root, self.assignment.name
+        futures = [self.pool.submit(try_out, *where, trial) for trial in trials]
+        try:
+            for future in as_completed(futures):
+                on_done()
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+@contextmanager
+def crew(assignment: Assignment, workers: int) -> Iterator[Crew]:
+    """A crew of fresh interpreters, ended afterwards."""
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_thread) as pool:
+        yield Crew(assignment, pool)
+
+
+def _one_thread() -> None:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,0 +1,75 @@
+"""Variants: right solutions in other styles, which must all get full marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gradlab.course import Assignment
+from gradlab.errors import CourseError
+from gradlab.record import load_module
+
+__all__ = ["Variant", "load_variants", "variant"]
+
+Source = Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A right solution: its name, what is special about it, and the solution cells that it replaces."""
+
+    name: str
+    title: str
+    sources: Mapping[str, str]
+
+
+def variant(*, exercise: str) -> Callable[[Source], Source]:
+    """Mark a right solution; the function returns the source that replaces the exercise's solution cell."""
+
+    def register(source: Source) -> Source:
+        title = (source.__doc__ or source.__name__.replace("_", " ")).strip()
+        cell = source().strip("\n") + "\n"
+        source.variant = Variant(source.__name__, title, {exercise: cell})  # type: ignore[attr-defined]  # as misconceptions do
+        return source
+
+    return register
+
+
+def load_variants(assignment: Assignment) -> list[Variant]:
+    """The variants of ``variants.py``, and the styles of ``styles.py`` (each of which fills several cells), if any.
+
+    Raises
+    ------
+    CourseError
+        Where one belongs to an exercise that the assignment has not.
+    """
+    found = [*_marked(assignment), *_styles(assignment)]
+    names = {exercise.name for exercise in assignment.exercises}
+    for one in found:
+        if unknown := set(one.sources) - names:
+            raise CourseError(
+                f"variants.py: {one.name}: expected exercises of {assignment.name}, got {', '.join(sorted(unknown))}. "
+                f"Known: {', '.join(sorted(names))}."
+            )
+    return found
+
+
+def _marked(assignment: Assignment) -> list[Variant]:
+    path = assignment.graders / "variants.py"
+    if not path.is_file():
+        return []
+    marked = (getattr(value, "variant", None) for value in vars(load_module(path)).values())
+    return [one for one in marked if isinstance(one, Variant)]
+
+
+def _styles(assignment: Assignment) -> list[Variant]:
+    path = assignment.graders / "styles.py"
+    if not path.is_file():
+        return []
+    module = load_module(path)
+    makers = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
+    return [
+        Variant(make.__name__, (make.__doc__ or "").strip(), make())
+        for make in makers
+        if callable(make) and not make.__name__.startswith("_")
+    ]
