@@ -99,7 +99,7 @@ class TestHelp:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout == "[]\n"
 
-    @pytest.mark.parametrize("command", ["release", "grade", "record", "demo"])
+    @pytest.mark.parametrize("command", ["new", "release", "grade", "record", "demo"])
     def test_every_command_has_an_example(self, run: Run, command: str) -> None:
         """An example says more than the options do."""
         result = run(command, "--help")
