@@ -16,6 +16,7 @@ __all__ = ["about", "collect", "describe", "is_numeric", "observe", "same_eviden
 _evidence: ContextVar[dict[str, Any] | None] = ContextVar("evidence", default=None)
 _WHOLE = 32  # arrays up to this many entries are evidence as they stand; larger ones are sketched
 _MANY_SD = 6.0  # two honest estimates differ by more than this once in 5e8 comparisons
+_LARGE = 1 << 20  # entries; nothing that is asked for is larger, and a sketch of more would take minutes
 _MAX_DEPTH = 8  # nested lists deeper than this are not arrays of numbers
 
 
@@ -54,7 +55,7 @@ def _plain(value: object) -> Any:
         return value[:200]
     if isinstance(value, dict) and value.keys() == {"about", "sd"}:
         return {name: _plain(part) for name, part in value.items()}
-    if not is_numeric(value):
+    if not is_numeric(value) or (isinstance(value, np.ndarray) and value.size > _LARGE):
         return describe(value)
     try:
         flat = np.array(value, dtype=np.float64)

@@ -56,7 +56,7 @@ def grade(
     options = options or GradeOptions()
     received = read_submission(notebook) if notebook else None
     planned = plan(assignment, (received.cells if received else None) or ())
-    session = Session(planned.code, unsafe=options.unsafe_no_sandbox)
+    session = Session(planned.code, unsafe=options.unsafe_no_sandbox, hidden=(assignment.course.root,))
     seed = secrets.randbits(53) if options.seed is None else options.seed
     run = Run(assignment, session, seed, check_s=options.timeout_s or CHECK_S, untouched=planned.unchanged)
     try:

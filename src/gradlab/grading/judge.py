@@ -70,6 +70,8 @@ def array(value: object, shape: tuple[int, ...] | None = None, what: str = "the 
     asked = f"an array of shape {shape}" if shape is not None else "an array of numbers"
     if not is_numeric(value):
         _fail(f"{what}: expected {asked}, got {describe(value)}.")
+    if shape is not None and isinstance(value, np.ndarray) and value.shape != shape:  # before a huge one is widened
+        _fail(f"{what}: expected shape {shape}, got shape {value.shape}.")
     try:
         plain = np.array(value, dtype=dtype, order="C")
     except (ValueError, TypeError, OverflowError):

@@ -26,7 +26,7 @@ from gradlab.grading.marks import MARKS
 from gradlab.grading.run import AFTER_TIME_OUT_S, CHECK_S, Failure, Run
 from gradlab.grading.submission import Submission
 from gradlab.grading.verdict import CheckResult, Outcome
-from gradlab.sandbox.session import Session
+from gradlab.sandbox.session import Session, clean
 
 __all__ = ["RUN"]
 
@@ -159,7 +159,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             item.stash[_FAILURE] = failure
             report.sections.append((f"verdict: {failure.outcome}", failure.message))
         else:
-            _run_of(item).kit_errors.append(f"{_exercise(item)}::{item.name}: {call.excinfo.exconly()}")
+            _run_of(item).kit_errors.append(f"{_exercise(item)}::{item.name}: {clean(call.excinfo.exconly())}")
     return report
 
 
@@ -217,7 +217,7 @@ def _new_run(assignment: Assignment, config: pytest.Config) -> Run:
     received = read_submission(path)
     unsafe = config.getoption("--unsafe-no-sandbox")
     planned = plan(assignment, received.cells or ())
-    session = Session(planned.code, unsafe=unsafe)
+    session = Session(planned.code, unsafe=unsafe, hidden=(assignment.course.root,))
     asked = config.getoption("--grading-seed")
     seed = secrets.randbits(63) if asked is None else asked
     return Run(assignment, session, seed, check_s=config.getoption("--check-timeout-s"), untouched=planned.unchanged)

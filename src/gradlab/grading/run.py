@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 import zlib
@@ -48,6 +49,8 @@ class Failure:
             return cls(Outcome.TIMED_OUT, f"Expected an answer within {limit_s:g} s, none came.")
         if isinstance(error, AssertionError):
             return cls(Outcome.FAILED, str(error) or "The answer is not what was asked.")
+        if isinstance(error, MemoryError):  # our own needs are small: what does not fit came from the submission
+            return cls(Outcome.CRASHED, "Expected an answer that fits in memory, got more.")
         return None
 
 
@@ -82,6 +85,11 @@ class Run:
         """The source of a check's random inputs."""
         return np.random.default_rng([self.seed, zlib.crc32(check.encode())])
 
+    def _derived(self, purpose: str) -> int:
+        """A seed that tells nothing of the run's own: the submission sees it, and must not foresee a check's inputs."""
+        digest = hashlib.blake2b(f"{self.seed} {purpose}".encode(), digest_size=4).digest()
+        return int.from_bytes(digest, "little")
+
     def limit_s(self, exercise: str, asked_s: float | None) -> float:
         """How long the next check of `exercise` may take; raises `HostTimedOutError` where enough have timed out."""
         late = sum(result.outcome is Outcome.TIMED_OUT for result in self.results.get(exercise, ()))
@@ -94,9 +102,8 @@ class Run:
     @contextmanager
     def check(self, name: str, names: tuple[str, ...], limit_s: float) -> Iterator[Submission]:
         """The submission, ready for one check: seeded, the stand-ins in place, the clock running."""
-        seed = zlib.crc32(f"{self.seed} {name}".encode())
-        self.session.request("seed", seed=seed)
-        np.random.seed(seed)  # the reference's own draws, where it stands in
+        self.session.request("seed", seed=self._derived(f"submission {name}"))
+        np.random.seed(self._derived(f"reference {name}"))  # the reference's own draws, where it stands in
         self.submission.calls.clear()
         reference = self.reference if names else None
         with self.submission.standing_in({name: getattr(reference, name) for name in names}):

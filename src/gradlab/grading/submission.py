@@ -14,9 +14,13 @@ from typing import Any
 import numpy as np
 
 from gradlab.sandbox.codec import CodecError, encode
-from gradlab.sandbox.session import HostDiedError, HostTimedOutError, Session, SubmissionError
+from gradlab.sandbox.session import HostDiedError, HostTimedOutError, Session, SubmissionError, clean
 
 __all__ = ["Call", "Remote", "Submission"]
+
+MAX_ENTRIES = 8_000_000
+"""What a call back may bring, in array entries: NumPy's loops over them heed no clock until they are done."""
+MAX_KEPT = 4 * MAX_ENTRIES
 
 
 class Remote:
@@ -82,6 +86,7 @@ class Submission:
     _hung: set[str] = field(default_factory=set)
     calls: list[Call] = field(default_factory=list)
     """The calls to stand-ins, since the check began."""
+    _kept: int = 0
 
     def __post_init__(self) -> None:
         self._session.opaque = self._opaque
@@ -203,12 +208,21 @@ class Submission:
         made = method == "__init__" and inspect.isclass(stand_in.trusted)
         if not made and method not in stand_in.methods:
             raise AttributeError(f"{stand_in.name} has no method {method[:50]}")
+        size = _entries([args, kwargs, message["states"]])
+        if size > MAX_ENTRIES:
+            raise ValueError(f"expected arguments of at most {MAX_ENTRIES} entries, got {size}")
         self._take_over(message["states"])
         function = stand_in.trusted if made or method == "__call__" else getattr(stand_in.trusted, method)
         result = function(*args, **kwargs)
-        self.calls.append(Call(stand_in.name, method, args, kwargs, stand_in.trusted, result))
+        self._keep(Call(stand_in.name, method, args, kwargs, stand_in.trusted, result), size)
         states = self._states()
         return {"ok": self._adopt_instance(stand_in, result) if made else result, "states": states}
+
+    def _keep(self, call: Call, size: int) -> None:
+        """Remember a call for the check to look at, unless there is more to remember than any honest one leaves."""
+        self._kept = self._kept + size + 1_000 if self.calls else size
+        if self._kept <= MAX_KEPT:
+            self.calls.append(call)
 
     def _adopt_instance(self, stand_in: _StandIn, instance: Any) -> tuple[int, dict[str, Any]]:
         new = _StandIn(stand_in.name, instance, _public_methods(type(instance)), read=("params",))
@@ -245,10 +259,21 @@ class Submission:
     def _remote(self, token: list[Any]) -> Any:
         if token[0] == "own" and type(token[1]) is int:
             kind = token[3] if type(token[3]) is str else "object"
-            return Remote(self._session, token[1], kind[:100])
+            return Remote(self._session, token[1], clean(kind, 100))
         if token[0] == "stand_in" and type(token[1]) is int and token[1] in self._stand_ins:
             return self._stand_ins[token[1]].trusted
         raise CodecError("expected an object's number, got something else")
+
+
+def _entries(value: Any) -> int:
+    """How many array entries a value from the sandbox holds; refuses dtypes that NumPy multiplies at a snail's pace."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "biu" and value.dtype.itemsize not in (4, 8):
+            raise TypeError(f"expected float32 or float64, got {value.dtype}")
+        return value.size
+    if isinstance(value, dict):
+        return sum(map(_entries, value.values()))
+    return sum(map(_entries, value)) if isinstance(value, list | tuple) else 0
 
 
 def _equal(a: Any, b: Any) -> bool:

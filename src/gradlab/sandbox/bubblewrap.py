@@ -22,6 +22,8 @@ from pathlib import Path
 
 from gradlab.errors import SandboxError
 from gradlab.sandbox.limits import Cgroup, Limits, best_cgroup
+from gradlab.sandbox.seccomp import seccomp_pipe
+from gradlab.sandbox.watchdog import Watchdog
 
 __all__ = ["Sandbox", "start_sandbox"]
 
@@ -49,15 +51,24 @@ class Sandbox:
     connection: socket.socket
     cgroup: Cgroup | None
     in_force: str
+    watchdog: Watchdog
+    unsafe: bool = False
+
+    @property
+    def excess(self) -> str:
+        """What the host was ended for, if it was."""
+        return self.watchdog.excess
 
     def stop(self) -> None:
         """End the host and everything that it started."""
         self.connection.close()
+        self.watchdog.stop()
         # A host that still listens ends by itself now, and its CPU time is counted to us. Any other is killed: the
         # sandbox's first process dies with bubblewrap, and every process of its PID namespace with that one.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(FAREWELL_S)
-        self.process.kill()
+        if not self.unsafe:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(FAREWELL_S)
+        _kill(self.process)
         self.process.wait()
         if self.process.stderr:
             self.process.stderr.close()
@@ -65,15 +76,16 @@ class Sandbox:
             self.cgroup.remove()
 
 
-def start_sandbox(limits: Limits, *, unsafe: bool = False) -> Sandbox:
-    """A fresh host, ready for requests.
+def start_sandbox(limits: Limits, *, unsafe: bool = False, hidden: tuple[Path, ...] = ()) -> Sandbox:
+    """A fresh host, ready for requests. The folders `hidden` are empty for it, should it see what is around them.
 
     Raises
     ------
     SandboxError
         Where bubblewrap is missing or may not build a sandbox here, unless `unsafe`.
     """
-    around = [] if unsafe else _bubblewrap(limits)
+    seccomp = None if unsafe else seccomp_pipe()
+    around = [] if unsafe else _bubblewrap(limits, seccomp, hidden)
     ours, theirs = socket.socketpair()
     uid = FIRST_UID + (os.getpid() * 64 + next(_COUNTER)) % 90_000_000 if os.getuid() == 0 and not unsafe else 0
     code = BOOTSTRAP.format(fd=theirs.fileno(), uid=uid, limits=limits.rlimits)
@@ -81,19 +93,28 @@ def start_sandbox(limits: Limits, *, unsafe: bool = False) -> Sandbox:
         code = code.replace('"/opt/gradlab", "/opt/site"', f"{str(PACKAGE.parent)!r}, *{_site_packages()!r}")
     cgroup = best_cgroup(limits)
     process = subprocess.Popen(
-        [*around, _python(), "-I", "-S", "-c", code],
+        [*(cgroup.joining if cgroup else ()), *around, _python(), "-I", "-S", "-c", code],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        pass_fds=[theirs.fileno()],
+        pass_fds=[theirs.fileno(), *([] if seccomp is None else [seccomp])],
         env=_environment(),
-        preexec_fn=cgroup.join if cgroup else None,
         start_new_session=True,
     )
     theirs.close()
-    sandbox = Sandbox(process, ours, cgroup, _in_force(uid, cgroup, unsafe))
+    if seccomp is not None:
+        os.close(seccomp)
+    watchdog = Watchdog(process.pid, limits, lambda: _kill(process))
+    sandbox = Sandbox(process, ours, cgroup, _in_force(uid, cgroup, seccomp is not None, unsafe), watchdog, unsafe)
     _await_ready(sandbox)
     return sandbox
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End bubblewrap, and with it all processes of the sandbox; without one, at least those of its group."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _await_ready(sandbox: Sandbox) -> None:
@@ -104,7 +125,7 @@ def _await_ready(sandbox: Sandbox) -> None:
         ready = b""
     if ready == b"ready":
         return
-    sandbox.process.send_signal(signal.SIGKILL)
+    _kill(sandbox.process)
     stderr = sandbox.process.stderr
     said = stderr.read(2000).decode(errors="replace").strip() if stderr else ""
     sandbox.stop()
@@ -116,7 +137,7 @@ def _await_ready(sandbox: Sandbox) -> None:
     )
 
 
-def _bubblewrap(limits: Limits) -> list[str]:
+def _bubblewrap(limits: Limits, seccomp: int | None, hidden: tuple[Path, ...]) -> list[str]:
     program = shutil.which("bwrap")
     if program is None:
         raise SandboxError(
@@ -135,7 +156,9 @@ def _bubblewrap(limits: Limits) -> list[str]:
         *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
         *("--die-with-parent", "--new-session", "--hostname", "sandbox"),
         *privileges,
+        *(() if seccomp is None else ("--seccomp", str(seccomp))),
         *_system(),
+        *_hide(hidden),
         *_folders("/opt/gradlab"),
         *("--ro-bind", str(PACKAGE), "/opt/gradlab/gradlab"),
         *(part for path in _site_packages()[:1] for part in ("--ro-bind", path, "/opt/site")),
@@ -176,6 +199,19 @@ def _system() -> tuple[str, ...]:
     return tuple(mounts)
 
 
+def _hide(folders: tuple[Path, ...]) -> list[str]:
+    """Empty folders over those of `folders` that the sandbox would see: some containers keep theirs in ``/usr/src``."""
+    prefix = Path(os.path.realpath(sys.base_prefix))
+    usual = (Path("/usr/src"), Path("/usr/local/src"))
+    inside = [path for path in map(Path.resolve, (*usual, *folders)) if _is_seen(path, prefix)]
+    return [part for path in dict.fromkeys(inside) for part in ("--tmpfs", str(path), "--remount-ro", str(path))]
+
+
+def _is_seen(path: Path, prefix: Path) -> bool:
+    seen = any(path.is_relative_to(top) for top in (Path("/usr"), prefix))
+    return seen and path.is_dir() and not prefix.is_relative_to(path)
+
+
 def _folders(path: str) -> list[str]:
     """Make `path` and the folders above it, open to all: bubblewrap's own are closed to any other user."""
     steps = [*reversed(Path(path).parents), Path(path)][1:]
@@ -211,10 +247,16 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _in_force(uid: int, cgroup: Cgroup | None, unsafe: bool) -> str:
+def _in_force(uid: int, cgroup: Cgroup | None, seccomp: bool, unsafe: bool) -> str:
     """What holds the host, as the verdict records it."""
     if unsafe:
         return "NO SANDBOX (--unsafe-no-sandbox): this verdict can be forged"
-    identity = "own user" if uid else "user namespace"
-    bounds = f"{cgroup.kind} (memory, processes) and rlimits" if cgroup else "rlimits of each process"
-    return f"bubblewrap, {identity}, {bounds}"
+    holds = [
+        "bubblewrap",
+        "own user" if uid else "user namespace",
+        *(["seccomp"] if seccomp else []),
+        cgroup.kind if cgroup else "no cgroup",
+        "rlimits",
+        "watchdog",
+    ]
+    return ", ".join(holds)

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
@@ -21,6 +22,8 @@ __all__ = ["CellToRun", "HostDiedError", "HostTimedOutError", "Session", "Submis
 CELL_S = 60.0
 REQUEST_S = 60.0
 """How long a request may take that no check has set a time for."""
+SESSION_S = 1200.0
+"""How long a submission may keep us waiting in all: cells that are run again after each crash add up."""
 BAD_CELLS = 3
 NESTED_CALLS = 8
 _CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
@@ -48,7 +51,9 @@ class SubmissionError(Exception):
 
 
 class HostDiedError(Exception):
-    """The host ended, or answered with bytes that are no answer."""
+    """The host ended, or answered with bytes that are no answer; `excess` where it used too much of something."""
+
+    excess = False
 
 
 class HostTimedOutError(Exception):
@@ -58,9 +63,16 @@ class HostTimedOutError(Exception):
 class Session:
     """The host of one submission. Requests go to a running host; a dead one is replaced, and its cells run again."""
 
-    def __init__(self, cells: Sequence[CellToRun], limits: Limits | None = None, *, unsafe: bool = False) -> None:
+    def __init__(
+        self,
+        cells: Sequence[CellToRun],
+        limits: Limits | None = None,
+        *,
+        unsafe: bool = False,
+        hidden: tuple[Path, ...] = (),
+    ) -> None:
         self.cells = tuple(cells)
-        self.limits, self.unsafe = limits or Limits(), unsafe
+        self.limits, self.unsafe, self.hidden = limits or Limits(), unsafe, hidden
         self.sandbox: Sandbox | None = None
         self.generation = 0
         self.remarks: list[str] = []
@@ -69,6 +81,7 @@ class Session:
         self.cpu_s = 0.0
         self.deadline = float("inf")
         self.cell_s = CELL_S
+        self.left_s = SESSION_S
         self.call_back: Callable[[dict[str, Any]], Any] = _no_call_backs
         self.take_over: Callable[[Any], None] = _no_tokens
         self.opaque: Callable[[Any], list[Any]] = _no_tokens
@@ -76,13 +89,17 @@ class Session:
         self._skipped: set[str] = set()
         self._reported: set[str] = set()
         self._depth = 0
+        self._end_s = float("inf")
 
     # -- life ---
 
     def start(self) -> None:
         """Have a host that has run the cells. A cell that hangs or kills the host is left out, and said so."""
         while self.sandbox is None:
-            self.sandbox = start_sandbox(self.limits, unsafe=self.unsafe)
+            if self.left_s <= 0:
+                self._remark(f"the submission took more than {SESSION_S:g} s in all; what was left timed out.")
+                raise HostTimedOutError
+            self.sandbox = start_sandbox(self.limits, unsafe=self.unsafe, hidden=self.hidden)
             self.in_force = self.sandbox.in_force
             self.generation += 1
             self._run_cells()
@@ -115,8 +132,10 @@ class Session:
                 self._remark(f"{cell.label} raised {error}")
         except HostTimedOutError:
             self._skip(cell, f"did not end within {self.cell_s:g} s")
-        except HostDiedError:
-            self._skip(cell, "ended the process that ran it")
+        except HostDiedError as error:
+            self._skip(
+                cell, f"ended the process that ran it ({error})" if error.excess else "ended the process that ran it"
+            )
         finally:
             self.deadline = outer
         return True
@@ -156,29 +175,44 @@ class Session:
     def _request(self, message: dict[str, Any]) -> Any:
         if self._depth >= NESTED_CALLS:
             raise SubmissionError("RecursionError", "calls to and fro are nested too deep", ())
+        started_s = time.monotonic()
+        if self._depth == 0:
+            self._end_s = started_s + self.left_s
         self._depth += 1
         try:
             self._send(message)
             while "callback" in (reply := self._receive()):
                 self._send(self._reply_to(reply))
             return self._judge(reply)
-        except (HostDiedError, HostTimedOutError):
+        except HostDiedError as error:
+            excess = self._excess()
+            self.stop()
+            if excess:
+                error.args, error.excess = (excess,), True
+            raise
+        except HostTimedOutError:
             self.stop()
             raise
         finally:
             self._depth -= 1
+            if self._depth == 0:
+                self.left_s -= time.monotonic() - started_s
+
+    def _excess(self) -> str:
+        """What the host was ended for."""
+        return self.sandbox.excess if self.sandbox is not None else ""
 
     def _reply_to(self, message: dict[str, Any]) -> dict[str, Any]:
         """The trusted side's answer to a call back. What fails in it is told to the student's code, that asked."""
         try:
-            with _alarm(self.deadline - time.monotonic()):
+            with _alarm(min(self.deadline, self._end_s) - time.monotonic()):
                 return self.call_back(message)  # type: ignore[no-any-return]
         except (HostDiedError, HostTimedOutError):
             raise
         except _AlarmError:
             raise HostTimedOutError from None
         except Exception as error:  # noqa: BLE001 (a wrong call by the student's code may fail in any way)
-            return {"error": f"{type(error).__name__}: {error}"[:500]}
+            return {"error": _told(error)}
 
     def _judge(self, reply: dict[str, Any]) -> Any:
         printed, cpu_s = reply.get("printed", 0), reply.get("cpu_s", 0.0)
@@ -197,7 +231,7 @@ class Session:
     def _connection(self) -> socket.socket:
         if self.sandbox is None:
             raise HostDiedError("the host has ended")
-        left_s = self.deadline - time.monotonic()
+        left_s = min(self.deadline, self._end_s) - time.monotonic()
         if left_s <= 0:
             raise HostTimedOutError
         self.sandbox.connection.settimeout(min(left_s, 3600.0))
@@ -266,13 +300,24 @@ def _submission_error(error: Any) -> SubmissionError:
     )
 
 
-class _AlarmError(Exception):
-    """The time for a call back is up."""
+def _told(error: Exception) -> str:
+    """An exception of the trusted side, as the student's code hears of it: in no words that quote our files."""
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except Exception:  # noqa: BLE001 (a message may quote an integer that Python refuses to print)
+        return type(error).__name__
+
+
+class _AlarmError(BaseException):
+    """The time for a call back is up. No `Exception`: the code that it interrupts may catch those."""
 
 
 @contextlib.contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
-    """Bound the trusted side's own work for a student's call (in the main thread, where signals can)."""
+    """Bound the trusted side's own work for a student's call (in the main thread, where signals can).
+
+    Call backs nest: the alarm of the outer one, which rings no earlier, goes on when the inner one is done.
+    """
     if seconds == float("inf") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -280,13 +325,16 @@ def _alarm(seconds: float) -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
         raise _AlarmError
 
+    started_s = time.monotonic()
     previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    outer_s, _ = signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
     try:
         yield
     finally:
+        left_s = max(outer_s - (time.monotonic() - started_s), 0.001) if outer_s else 0.0
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_REAL, left_s)
 
 
 def _no_call_backs(message: dict[str, Any]) -> Any:
