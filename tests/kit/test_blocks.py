@@ -132,6 +132,19 @@ def test_a_step_is_gradient_descent_on_the_cross_entropy():
     assert trainer.loss_history == [pytest.approx(loss, rel=1e-5)]
 
 
+def test_a_smaller_minibatch_makes_a_smaller_step():
+    """The mean gradient of 40 images in a minibatch of 100 counts as 40 of 100."""
+    clouds = data()
+    moves = []
+    for batch_size in (40, 100):
+        np.random.seed(0)
+        net = Sequential(Dense(6, 3))
+        start = net.params["b1"]
+        Trainer(net, lr=0.3, batch_size=batch_size).fit(clouds, num_epochs=1)
+        moves.append(net.params["b1"] - start)
+    np.testing.assert_allclose(moves[1], 0.4 * moves[0], rtol=1e-5)
+
+
 def test_training_learns():
     """Clouds that are far apart are told apart, and the histories have an entry an epoch."""
     net, clouds = Sequential(Dense(6, 8, "relu", sd=0.3), Dropout(0.2), Dense(8, 3, sd=0.3)), data()

@@ -10,12 +10,15 @@ import math
 import numpy as np
 
 from gradlab.grading import about, array, entries, expect, expect_close, expect_share, observe, unpack, weight
+from gradlab.grading.judge import function, instance
 
 NAMES = ("W1", "b1", "W2", "b2", "W3", "b3")
 
 
 def build(submission, **options):
-    return unpack(submission.concise(**options), ("net", "trainer"), "concise")
+    reply = function(submission.concise, "concise")(**options)
+    net, trainer = unpack(reply, ("net", "trainer"), "concise")
+    return instance(net, "the net"), instance(trainer, "the trainer")
 
 
 def parameters(net, sizes):
@@ -165,7 +168,8 @@ def judge_trainer(submission, rng, count, steps, lr, options):
     start = {name: 0.5 * value for name, value in make_params(rng, sizes).items()}
     X, y = np.tile(rng.standard_normal(5), (count, 1)), np.full(count, int(rng.integers(3)))
     net.params = start
-    trainer.fit({"X_train": X, "y_train": y, "X_test": X[:2], "y_test": y[:2]}, num_epochs=2)
+    fit = function(trainer.fit, "the trainer's fit")
+    fit({"X_train": X, "y_train": y, "X_test": X[:2], "y_test": y[:2]}, num_epochs=2)
     expected = start
     for _ in range(steps):
         expected = descend(expected, X[:1], y[:1], lr)

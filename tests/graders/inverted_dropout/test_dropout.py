@@ -17,7 +17,36 @@ from gradlab.grading import (
     unpack,
     weight,
 )
-from gradlab.grading.judge import attempt
+from gradlab.grading.judge import attempt, function, instance
+
+
+def the_function(submission, name):
+    """A function of the notebook; a later cell may have made anything of its name."""
+    return function(getattr(submission, name), name)
+
+
+def of_autograd(submission, *path):
+    """Something of the module autograd, as the notebook imports it."""
+    thing = instance(submission.autograd, "autograd")
+    for name in path:
+        thing = instance(getattr(thing, name), f"autograd's {name}")
+    return thing
+
+
+def arguments_after(submission, name, arguments, calls):
+    """What the arguments of a function are after some calls of it.
+
+    A partial application keeps them in the sandbox, where we can look at them again.
+    """
+    partial = of_autograd(submission, "numpy", "numpy_vjps", "partial")(the_function(submission, name), *arguments)
+    partial = instance(partial, "a partial application")
+    for args, options in calls:
+        attempt(lambda args=args, options=options: partial(*args, **options))
+    return unpack(partial.args, tuple(f"argument {i}" for i, _ in enumerate(arguments, 1)), "arguments")
+
+
+def dropout(submission, x, drop_prob):
+    return the_function(submission, "dropout")(x, drop_prob)
 
 
 def far_from_zero(rng, shape):
@@ -49,7 +78,7 @@ def test_nothing_dropped(submission, rng):
     """With a drop probability of 0 the output is the input."""
     for drop_prob in (0, 0.0):
         x = far_from_zero(rng, (20, 30))
-        expect_close(submission.dropout(x, drop_prob), x, "out with drop_prob = 0", hint="Nothing is to be dropped.")
+        expect_close(dropout(submission, x, drop_prob), x, "out with drop_prob = 0", hint="Nothing is to be dropped.")
 
 
 @weight(1.5)
@@ -58,7 +87,7 @@ def test_everything_dropped(submission, rng):
     for drop_prob in (1, 1.0):
         x = far_from_zero(rng, (20, 30))
         x[3, 4] = 0.0
-        out = submission.dropout(x, drop_prob)
+        out = dropout(submission, x, drop_prob)
         hint = "The probability to stay is 0 here: nothing can be divided by it."
         expect_close(out, np.zeros((20, 30)), "out with drop_prob = 1", hint=hint)
 
@@ -69,7 +98,7 @@ def test_scale(submission, rng):
     for name, drop_prob in drop_probabilities(rng).items():
         x = far_from_zero(rng, (40, 30))
         x[:, 4] = 0.0
-        judge_scale(submission.dropout(x, drop_prob), x, drop_prob, f"out with {name}")
+        judge_scale(dropout(submission, x, drop_prob), x, drop_prob, f"out with {name}")
 
 
 @weight(3)
@@ -80,7 +109,7 @@ def test_share_of_dropped_entries(submission, rng):
     """
     for name, drop_prob in drop_probabilities(rng).items():
         x = far_from_zero(rng, (500, 500))
-        dropped = read_ratio(submission.dropout(x, drop_prob), x, "out") == 0
+        dropped = read_ratio(dropout(submission, x, drop_prob), x, "out") == 0
         expect_share(dropped, drop_prob, f"share of zeros with {name}", hint="drop_prob is the probability to drop.")
 
 
@@ -93,7 +122,7 @@ def test_entries_are_independent(submission, rng):
     """
     drop_prob = drop_probabilities(rng)["a low drop_prob"]
     x = far_from_zero(rng, (160, 240))
-    dropped = read_ratio(submission.dropout(x, drop_prob), x, "out") == 0
+    dropped = read_ratio(dropout(submission, x, drop_prob), x, "out") == 0
     for name, lines in (("rows", dropped), ("columns", dropped.T)):
         rarest = min(binomial_tail(int(line.sum()), line.size, drop_prob) for line in lines)
         agreeing = (lines[1:] == lines[:-1]).sum(axis=1)
@@ -117,7 +146,7 @@ def test_any_shape(submission, rng):
     for shape in ((2000,), (50, 40), (20, 10, 12), (10, 6, 7, 5)):
         what = f"out of an input of {len(shape)} dimensions"
         x = far_from_zero(rng, shape)
-        dropped = read_ratio(submission.dropout(x, drop_prob), x, what) == 0
+        dropped = read_ratio(dropout(submission, x, drop_prob), x, what) == 0
         expect_share(dropped, drop_prob, f"share of zeros of {len(shape)} dimensions")
         for axis in range(len(shape)):
             alike = bool((dropped == dropped.take([0], axis)).all())
@@ -132,7 +161,7 @@ def test_masks_differ(submission, rng):
     """
     drop_prob = drop_probabilities(rng)["a low drop_prob"]
     x = far_from_zero(rng, (40, 50))
-    first, second = (read_ratio(submission.dropout(x, drop_prob), x, "out") == 0 for _ in range(2))
+    first, second = (read_ratio(dropout(submission, x, drop_prob), x, "out") == 0 for _ in range(2))
     observe(same=bool((first == second).all()))
     expect((first != second).any(), "out: expected other entries to be dropped at each call, got the same ones twice.")
 
@@ -151,7 +180,7 @@ def test_no_probability(submission, rng):
         ("above 1", 1 + far),
         ("just above 1", 1.001),
     ):
-        _, error = attempt(submission.dropout, x, drop_prob)
+        _, error = attempt(dropout, submission, x, drop_prob)
         kind = getattr(error, "kind", "")
         if error is not None and kind not in ("AssertionError", "ValueError"):
             raise error
@@ -166,43 +195,41 @@ def test_whole_numbers(submission, rng):
     With another drop probability, what stays is no whole number.
     """
     x = np.arange(16).reshape(2, 8)
-    expect_close(submission.dropout(x, 0), x, "out of arange(16) with drop_prob = 0")
-    expect_close(submission.dropout(x, 1), np.zeros((2, 8)), "out of arange(16) with drop_prob = 1")
-    judge_scale(submission.dropout(x, 0.5), x, 0.5, "out of arange(16) with drop_prob = 0.5")
+    expect_close(dropout(submission, x, 0), x, "out of arange(16) with drop_prob = 0")
+    expect_close(dropout(submission, x, 1), np.zeros((2, 8)), "out of arange(16) with drop_prob = 1")
+    judge_scale(dropout(submission, x, 0.5), x, 0.5, "out of arange(16) with drop_prob = 0.5")
     x = rng.integers(1, 50, (20, 30))
-    judge_scale(submission.dropout(x, 0.3), x, 0.3, "out of whole numbers")
+    judge_scale(dropout(submission, x, 0.3), x, 0.3, "out of whole numbers")
 
 
 @weight(0.5)
 def test_single_precision(submission, rng):
     """Inputs in single precision (float32) work."""
     x = far_from_zero(rng, (40, 30)).astype(np.float32)
-    judge_scale(submission.dropout(x, 0.3), x, 0.3, "out of float32", rtol=1e-5)
-    expect_close(submission.dropout(x, 0), x, "out of float32 with drop_prob = 0")
+    judge_scale(dropout(submission, x, 0.3), x, 0.3, "out of float32", rtol=1e-5)
+    expect_close(dropout(submission, x, 0), x, "out of float32 with drop_prob = 0")
 
 
 @weight(0.5)
 def test_input_is_left_alone(submission, rng):
     """X is left as it was."""
-    submission.dropout(np.ones((2, 3)), 0.5)
+    array(dropout(submission, np.ones((2, 3)), 0.5), (2, 3), "out")
     for dtype in (np.float64, np.float32):
         x = far_from_zero(rng, (10, 12)).astype(dtype)
-        # a partial application keeps x in the sandbox: there we can look at it again
-        partial = submission.autograd.numpy.numpy_vjps.partial(submission.dropout, x)
-        for drop_prob in (0.6, 0.0, 1.0):
-            attempt(partial, drop_prob)
-            after = array(unpack(partial.args, ("X",), "X")[0], x.shape, "X after the call")
-            observe(changed=bool((after != x).any()))
-            expect((after == x).all(), "X after the call: expected it as it was, got other entries. Make a new array.")
+        calls = [((drop_prob,), {}) for drop_prob in (0.6, 0.0, 1.0)]
+        (after,) = arguments_after(submission, "dropout", (x,), calls)
+        after = array(after, x.shape, "X after the call")
+        observe(changed=bool((after != x).any()))
+        expect((after == x).all(), "X after the call: expected it as it was, got other entries. Make a new array.")
 
 
 @weight(1.5)
 def test_gradient(submission, rng):
     """Autograd can take the gradient: it is multiplied by the factor of each entry, 0 where that was dropped."""
-    submission.dropout(np.ones((2, 3)), 0.5)
+    array(dropout(submission, np.ones((2, 3)), 0.5), (2, 3), "out")
     for name, drop_prob in drop_probabilities(rng).items():
         x, dout = far_from_zero(rng, (15, 12)), far_from_zero(rng, (15, 12))
-        reply = submission.autograd.make_vjp(submission.dropout)(x, drop_prob)
+        reply = of_autograd(submission, "make_vjp")(the_function(submission, "dropout"))(x, drop_prob)
         backward, out = unpack(reply, ("gradient", "out"), "dropout under autograd")
         ratio = read_ratio(out, x, "out under autograd")
         hint = "Build new arrays with the notebook's np; autograd cannot follow assignments to entries."

@@ -8,12 +8,52 @@ import math
 
 import numpy as np
 
-from gradlab.grading import about, array, expect, expect_close, expect_share, observe, stands_in, unpack, weight
-from gradlab.grading.judge import attempt
+from gradlab.grading import (
+    about,
+    array,
+    entries,
+    expect,
+    expect_close,
+    expect_share,
+    observe,
+    stands_in,
+    unpack,
+    weight,
+)
+from gradlab.grading.judge import attempt, function, instance
 
 pytestmark = stands_in("dropout")
 
 FOLLOW = "Build new arrays with the notebook's np; autograd cannot follow assignments to entries."
+
+
+def the_function(submission, name):
+    """A function of the notebook; a later cell may have made anything of its name."""
+    return function(getattr(submission, name), name)
+
+
+def of_autograd(submission, *path):
+    """Something of the module autograd, as the notebook imports it."""
+    thing = instance(submission.autograd, "autograd")
+    for name in path:
+        thing = instance(getattr(thing, name), f"autograd's {name}")
+    return thing
+
+
+def arguments_after(submission, name, arguments, calls):
+    """What the arguments of a function are after some calls of it.
+
+    A partial application keeps them in the sandbox, where we can look at them again.
+    """
+    partial = of_autograd(submission, "numpy", "numpy_vjps", "partial")(the_function(submission, name), *arguments)
+    partial = instance(partial, "a partial application")
+    for args, options in calls:
+        attempt(lambda args=args, options=options: partial(*args, **options))
+    return unpack(partial.args, tuple(f"argument {i}" for i, _ in enumerate(arguments, 1)), "arguments")
+
+
+def net(submission, X, params, **options):
+    return the_function(submission, "net")(X, params, **options)
 
 
 def make_params(rng, sizes):
@@ -75,7 +115,7 @@ def judge_shares(first, second, drop_probs):
 
 def judge_scores(submission, X, params, what, tolerance=1e-5, **options):
     """Fail unless the scores are those of the plain net; what varies from call to call is no evidence."""
-    scores, again = (submission.net(X, params, **options) for _ in range(2))
+    scores, again = (net(submission, X, params, **options) for _ in range(2))
     same = bool(np.array_equal(scores, again))
     observe(**{what: scores if same else "varies"})
     hint = "Affine, ReLU, affine, ReLU, affine; no dropout here."
@@ -110,7 +150,7 @@ def test_predictions_do_not_vary(submission, rng):
     If units were dropped, two calls would agree with a probability below 1e-30.
     """
     X, params = rng.standard_normal((20, 6)), make_params(rng, (6, 20, 20, 4))
-    first, second = (array(submission.net(X, params), (20, 4), "scores") for _ in range(2))
+    first, second = (array(net(submission, X, params), (20, 4), "scores") for _ in range(2))
     observe(same=bool((first == second).all()))
     expect((first == second).all(), "scores, not training: expected the same at each call. Predictions use every unit.")
 
@@ -125,7 +165,7 @@ def test_dropout_while_training(submission, rng):
     low, high = round(rng.uniform(0.15, 0.3), 3), round(rng.uniform(0.6, 0.75), 3)
     for drop_probs in ((low, high), (high, low)):
         X, params = rng.uniform(0.5, 2.0, (2000, 12)), glass_params(rng, 12)
-        scores = submission.net(X, params, training=True, drop_probs=drop_probs)
+        scores = net(submission, X, params, training=True, drop_probs=drop_probs)
         first, second = read_units(scores, X, params, drop_probs)
         judge_shares(first, second, drop_probs)
 
@@ -137,7 +177,7 @@ def test_default_probabilities(submission, rng):
     Two exact binomial tests of at least 10,000 units at 1e-10: false alarms at most 2e-10.
     """
     X, params = rng.uniform(0.5, 2.0, (2000, 12)), glass_params(rng, 12)
-    first, second = read_units(submission.net(X, params, training=True), X, params, (0.2, 0.5))
+    first, second = read_units(net(submission, X, params, training=True), X, params, (0.2, 0.5))
     judge_shares(first, second, (0.2, 0.5))
 
 
@@ -151,7 +191,7 @@ def test_each_unit_of_each_picture(submission, rng):
     X, params = rng.uniform(0.5, 2.0, (400, 12)), glass_params(rng, 12)
     calls = []
     for _ in range(2):
-        scores = submission.net(X, params, training=True, drop_probs=drop_probs)
+        scores = net(submission, X, params, training=True, drop_probs=drop_probs)
         first, second = read_units(scores, X, params, drop_probs)
         calls.append((first, second))
         for name, stays in (("first", first | ~second), ("second", second)):
@@ -172,7 +212,7 @@ def test_extremes(submission, rng):
         (1.0, 0.0): (only_biases, "Only the first hidden layer is empty here."),
         (0.0, 1.0): (np.tile(params["b3"], (6, 1)), "Only the second hidden layer is empty here."),
     }
-    replies = {drop_probs: submission.net(X, params, training=True, drop_probs=drop_probs) for drop_probs in cases}
+    replies = {drop_probs: net(submission, X, params, training=True, drop_probs=drop_probs) for drop_probs in cases}
     observe(**{f"scores, {drop_probs}": scores for drop_probs, scores in replies.items()})
     for drop_probs, (expected, hint) in cases.items():
         what = f"scores in training, drop_probs = {drop_probs}"
@@ -190,9 +230,10 @@ def test_gradient(submission, reference, rng):
     sizes = (5, 8, 7, 4)
     X, params = rng.standard_normal((6, 5)), make_params(rng, sizes)
     with submission.standing_in({"dropout": reference.dropout}):
-        array(submission.net(X, params), (6, 4), "scores")
+        array(net(submission, X, params), (6, 4), "scores")
     dscores = rng.standard_normal((6, 4))
-    reply, error = attempt(submission.autograd.make_vjp(submission.net, 1), X, params)
+    through = of_autograd(submission, "make_vjp")(the_function(submission, "net"), 1)
+    reply, error = attempt(through, X, params)
     if (error or not right(reply, plain_scores(X, params))) and not dropout_is_fine(submission):
         return
     if error:
@@ -216,7 +257,8 @@ def dropout_is_fine(submission):
     x = np.arange(1.0, 7.0).reshape(2, 3)
 
     def through():
-        backward, out = unpack(submission.autograd.make_vjp(submission.dropout)(x, 0.0), ("gradient", "out"), "dropout")
+        reply = of_autograd(submission, "make_vjp")(the_function(submission, "dropout"))(x, 0.0)
+        backward, out = unpack(reply, ("gradient", "out"), "dropout")
         return np.allclose(array(out, x.shape), x) and np.allclose(array(backward(x), x.shape), x)
 
     fine, error = attempt(through)
@@ -239,11 +281,9 @@ def gradients(X, params, dscores):
 def test_arguments_are_left_alone(submission, rng):
     """The pictures and the parameters are left as they were."""
     X, params = rng.standard_normal((6, 5)), make_params(rng, (5, 8, 7, 4))
-    submission.net(X, params)
-    # a partial application keeps its arguments in the sandbox: there we can look at them again
-    partial = submission.autograd.numpy.numpy_vjps.partial(submission.net, X, params)
-    for training in (False, True):
-        partial(training=training)
-        X_after, params_after = unpack(partial.args, ("X", "params"), "arguments")
-        same = [np.array_equal(X_after, X), *(np.array_equal(params_after[name], params[name]) for name in params)]
-        expect(all(same), "X and params after the call: expected them as they were, got others. Make new arrays.")
+    array(net(submission, X, params), (6, 4), "scores")
+    calls = [((), {"training": training}) for training in (False, True)]
+    X_after, params_after = arguments_after(submission, "net", (X, params), calls)
+    params_after = entries(params_after, "params after the call", params)
+    same = [np.array_equal(X_after, X), *(np.array_equal(params_after[name], params[name]) for name in params)]
+    expect(all(same), "X and params after the call: expected them as they were, got others. Make new arrays.")

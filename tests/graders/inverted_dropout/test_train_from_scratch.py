@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradlab.grading import array, entries, expect, expect_close, observe, unpack, weight
-from gradlab.grading.judge import expect_one_of
+from gradlab.grading.judge import expect_one_of, function
 
 HISTORIES = ("loss_history", "train_acc_history", "test_acc_history")
 
@@ -70,10 +70,15 @@ class ForwardBackward:
 
     rng: np.random.Generator
     data: dict[str, np.ndarray]
+    shapes: dict[str, tuple[int, ...]]
     steps: list[Step] = field(default_factory=list)
 
     def __call__(self, params, X, y):
+        # what fails here is told to the submission's code, which asked
         params, X = copy_of(params), array(X, what="X")
+        shapes = {name: value.shape for name, value in params.items()}
+        expect(shapes == self.shapes, "forward_backward: expected parameters of the names and shapes that were given.")
+        expect(X.ndim == 2 and X.shape[1] == 5 and len(X), f"forward_backward: expected X (N, 5), got {X.shape}.")
         y = array(y, (len(X),), "y").astype(int)
         places = {row.tobytes(): i for i, row in enumerate(self.data["X_train"])}
         rows = [places.get(row.tobytes(), -1) for row in X]
@@ -135,10 +140,11 @@ def make_data(rng, train=64, test=41):
 
 def train(submission, rng, data=None, kind=ForwardBackward, params=None, **options) -> Run:
     data = make_data(rng) if data is None else data
-    net, forward_backward = Net(rng), kind(rng, data)
-    stand_ins = [submission.stand_in(thing, state=(), methods=("__call__",)) for thing in (net, forward_backward)]
     params = make_params(rng) if params is None else params
-    reply = submission.train_from_scratch(params, data, *stand_ins, **options)
+    net, forward_backward = Net(rng), kind(rng, data, {name: value.shape for name, value in params.items()})
+    stand_ins = [submission.stand_in(thing, state=(), methods=("__call__",)) for thing in (net, forward_backward)]
+    training = function(submission.train_from_scratch, "train_from_scratch")
+    reply = training(params, data, *stand_ins, **options)
     trained, history = unpack(reply, ("params", "history"), "train_from_scratch")
     trained = entries(trained, "params", params)
     history = entries(history, "history", HISTORIES)
