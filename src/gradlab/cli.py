@@ -250,13 +250,15 @@ def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[Ent
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from gradlab.received import printable
+
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("opening the gradebook", total=total)
         running: list[str] = []
 
         def show() -> None:
-            progress.update(task, description=escape(", ".join(running[:4])))
+            progress.update(task, description=escape(printable(", ".join(running[:4]))))
 
         def on_start(student: str) -> None:
             running.append(student)

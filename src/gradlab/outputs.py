@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from gradlab.received import MAX_NOTEBOOK_BYTES
+from gradlab.received import read_file
 
 __all__ = ["clean", "outputs_of", "safe_outputs", "safe_prose", "stream"]
 
@@ -17,6 +17,7 @@ _MAX_LINES = 1000  # as nbgrader's LimitOutput
 _MAX_CHARS = 64 << 10
 _MAX_OUTPUTS = 100
 _MAX_IMAGE_BYTES = 1 << 20
+_MAX_PIXELS = 25_000_000  # a picture of a few kilobytes can unpack to gigabytes in a browser
 _IMAGES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|\x9b[0-?]*[ -/]*[@-~]")
@@ -49,9 +50,9 @@ def safe_prose(source: str) -> str:
 def outputs_of(path: Path | None) -> list[list[dict[str, Any]]]:
     """The raw outputs of each cell of a notebook that was read before, in order; none where they cannot be had."""
     try:
-        if path is None or path.stat().st_size > MAX_NOTEBOOK_BYTES:
+        if path is None:
             return []
-        cells = json.loads(path.read_bytes())["cells"]
+        cells = json.loads(read_file(path))["cells"]
         return [_dicts(cell.get("outputs") if isinstance(cell, dict) else None) for cell in cells]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
@@ -113,7 +114,21 @@ def _image(mime: str, encoded: str) -> str:
         image = base64.b64decode(encoded)
     except (binascii.Error, ValueError):
         return ""
-    return base64.b64encode(image).decode() if image.startswith(_IMAGES[mime]) else ""
+    fits = image.startswith(_IMAGES[mime]) and 0 < _pixels(mime, image) <= _MAX_PIXELS
+    return base64.b64encode(image).decode() if fits else ""
+
+
+def _pixels(mime: str, image: bytes) -> int:
+    """How many pixels an image says that it has; none where it does not say."""
+    if mime == "image/png":
+        return int.from_bytes(image[16:20]) * int.from_bytes(image[20:24]) if image[12:16] == b"IHDR" else 0
+    at = 2
+    while image[at : at + 1] == b"\xff" and at + 9 <= len(image):
+        marker, length = image[at + 1], int.from_bytes(image[at + 2 : at + 4])
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame: height, width
+            return int.from_bytes(image[at + 5 : at + 7]) * int.from_bytes(image[at + 7 : at + 9])
+        at += 2 + length
+    return 0
 
 
 def _text(raw: object) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from gradlab.course import Assignment, Cell
 
-__all__ = ["MAX_NOTEBOOK_BYTES", "Received", "find_notebook", "printable", "read_submission"]
+__all__ = ["MAX_NOTEBOOK_BYTES", "Received", "find_notebook", "is_linked", "printable", "read_file", "read_submission"]
 
 MAX_NOTEBOOK_BYTES = 512 << 20
 """The largest notebook that is read: twice what the largest real ones hold."""
@@ -22,6 +22,7 @@ MAX_NOTEBOOK_BYTES = 512 << 20
 _MAX_CELLS = 10_000
 _MAX_FILES = 1_000
 _MAX_CANDIDATES = 20
+_MAX_VALUES = 20_000_000  # of a notebook: what Python makes of "[],[],[]" is 24 times as large
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -47,7 +48,7 @@ def find_notebook(folder: Path, assignment: Assignment) -> tuple[Path | None, li
 
     The expected name wins; else the notebook with most of the assignment's cells. Links are not followed.
     """
-    if folder.is_symlink() or not folder.is_dir():
+    if is_linked(folder) or not folder.is_dir():
         return None, [f"expected a folder with {assignment.name}.ipynb, got none."]
     found, remarks = _notebooks(folder)
     if not found:
@@ -63,6 +64,11 @@ def find_notebook(folder: Path, assignment: Assignment) -> tuple[Path | None, li
     return chosen, remarks
 
 
+def is_linked(folder: Path) -> bool:
+    """Whether a submission's folder, or the student's around it, is a link: to another student's, or to the source."""
+    return folder.is_symlink() or folder.parent.is_symlink()
+
+
 def read_submission(path: Path) -> Received:
     """The cells of an untrusted notebook file; where it cannot be read, a remark that says why.
 
@@ -70,7 +76,7 @@ def read_submission(path: Path) -> Received:
     nbgrader's id is kept. nbformat 2 to 4; UTF-8, UTF-16 and UTF-32, with or without a byte-order mark.
     """
     try:
-        content, remarks = _parsed(_bytes(path))
+        content, remarks = _parsed(read_file(path))
         cells = list(_cells(content))
     except (RecursionError, MemoryError):
         return _unreadable("it is nested too deeply, or needs too much memory")
@@ -137,21 +143,29 @@ def _best(found: list[Path], assignment: Assignment) -> Path:
     return max(found[:_MAX_CANDIDATES], key=score)
 
 
-def _bytes(path: Path) -> bytes:
+def read_file(path: Path, limit: int = MAX_NOTEBOOK_BYTES) -> bytes:
+    """What an untrusted file holds: a regular one of at most `limit` bytes, and neither a link nor a pipe.
+
+    Raises
+    ------
+    OSError, ValueError
+        Where it is anything else.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
-        if status.st_size > MAX_NOTEBOOK_BYTES:
-            limit = f"{MAX_NOTEBOOK_BYTES >> 20} MiB"
-            raise ValueError(f"it has {status.st_size >> 20} MiB, and {limit} are read at most")
-        return file.read(MAX_NOTEBOOK_BYTES + 1)
+        if status.st_size > limit:
+            raise ValueError(f"it has {status.st_size >> 20} MiB, and {limit >> 20} MiB are read at most")
+        return file.read(limit)
 
 
 def _parsed(content: bytes) -> tuple[Any, list[str]]:
     if not content.strip():
         raise ValueError("it is empty")
+    if sum(content.count(mark) for mark in (b"[", b"{", b",")) > _MAX_VALUES:
+        raise ValueError(f"it holds more than {_MAX_VALUES} values")
     try:
         return json.loads(content), []
     except UnicodeDecodeError:

@@ -12,6 +12,8 @@ from rich.text import Text
 
 from gradlab.course import Assignment
 from gradlab.grading.verdict import Verdict
+from gradlab.outputs import clean
+from gradlab.received import printable
 
 __all__ = ["Entry", "print_report", "to_json"]
 
@@ -72,7 +74,9 @@ def _table(assignment: Assignment, entries: Sequence[Entry]) -> Table:
     table.add_column(f"total\n/{sum(exercise.points for exercise in assignment.exercises):g}", justify="right")
     table.add_column("state")
     for entry in sorted(entries, key=lambda entry: entry.student):
-        table.add_row(Text(entry.student), *_scores(assignment, entry), Text(entry.state, "red" if entry.error else ""))
+        table.add_row(
+            Text(printable(entry.student)), *_scores(assignment, entry), Text(entry.state, "red" if entry.error else "")
+        )
     return table
 
 
@@ -89,10 +93,10 @@ def _notes(entries: Sequence[Entry]) -> Iterator[Text]:
     """The kit's own errors in full, then what was remarked on submissions."""
     for entry in entries:
         if entry.error:
-            yield Text(f"✗ {entry.student}: {entry.error}", "red")
+            yield Text(f"✗ {printable(entry.student)}: {clean(entry.error)}", "red")
     for entry in sorted(entries, key=lambda entry: entry.student):
         for remark in entry.verdict.remarks if entry.verdict and not entry.error else ():
-            yield Text(f"· {entry.student}: {remark}")
+            yield Text(f"· {printable(entry.student)}: {clean(remark)}")
 
 
 def _summary(assignment: Assignment, entries: Sequence[Entry]) -> Text:

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from gradlab.received import is_linked
+
 __all__ = ["fill_folder", "supporting_files"]
 
 _MAX_FILE_BYTES = 16 << 20
@@ -25,7 +27,7 @@ def supporting_files(folder: Path) -> dict[str, Path]:
     Links are left out, for they may point at anything; so are huge files.
     """
     found: dict[str, Path] = {}
-    if folder.is_symlink():
+    if is_linked(folder):
         return found
     for root, folders, files in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if name not in _IGNORED and not name.endswith(".ipynb"))

@@ -15,6 +15,7 @@ from gradlab.errors import GradebookError
 from gradlab.feedback import Mark, Marks
 from gradlab.gradebook import _nbgrader as nbgrader
 from gradlab.gradebook.autograded import Released, ReleasedCell
+from gradlab.received import is_linked, read_file
 
 __all__ = ["marks_of", "notebook_row", "patiently", "released_cells", "timestamp_of", "unchanged_cells"]
 
@@ -64,7 +65,9 @@ def unchanged_cells(notebook: dict[str, Any]) -> set[str]:
 def timestamp_of(folder: Path) -> Any:
     """When the submission was handed in, in UTC; None where ``timestamp.txt`` does not say."""
     try:
-        text = (folder / "timestamp.txt").read_text(encoding="utf-8").strip()
+        if is_linked(folder):
+            return None
+        text = read_file(folder / "timestamp.txt", 1000).decode().strip()
         return nbgrader.parse_utc(text) if text else None
     except (OSError, ValueError, OverflowError):
         return None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from gradlab.cells import find_notebook
@@ -20,11 +21,14 @@ from gradlab.course import Assignment, Course
 from gradlab.errors import GradlabError
 from gradlab.grading.grade import GradeOptions, grade
 from gradlab.grading.verdict import Verdict
+from gradlab.received import MAX_NOTEBOOK_BYTES
 
 __all__ = ["Graded", "grade_all", "grade_folder"]
 
 SUBMISSION_S = 1800
 """How long one submission may take as a whole, before its worker is ended."""
+MAX_FILES = 10_000
+"""How many files of a submission are looked at to see whether it has changed."""
 WORKER_MEMORY_MIB = 6144
 """Bounds what a submission can make the trusted side spend through calls back."""
 
@@ -175,8 +179,10 @@ def digest_of_course(assignment: Assignment, options: GradeOptions) -> str:
 
 def digest_of_submission(folder: Path, course_digest: str) -> str:
     """A fingerprint of a submission and of what it is judged by."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-    return _digest(files, course_digest, relative_to=folder)
+    found = sorted(path for path in islice(folder.rglob("*"), MAX_FILES) if path.is_file() and not path.is_symlink())
+    huge = [path for path in found if path.stat().st_size > MAX_NOTEBOOK_BYTES]  # not read, so not judged by
+    words = (f"{os.fsencode(path.relative_to(folder))!r} {path.stat().st_size}" for path in huge)
+    return _digest([path for path in found if path not in huge], course_digest, *words, relative_to=folder)
 
 
 def _digest(files: list[Path], *words: str, relative_to: Path | None = None) -> str:

@@ -25,6 +25,9 @@ from gradlab.sandbox.session import Session
 __all__ = ["GradeOptions", "grade", "run_checks"]
 
 
+UNSAFE = "graded with --unsafe-no-sandbox: nothing protected the machine, and this verdict can be forged."
+
+
 @dataclass(frozen=True)
 class GradeOptions:
     """How to grade: the seed (None: a fresh one), the time limit of a check, whether a sandbox is a must."""
@@ -70,7 +73,12 @@ def grade(
         notebook=notebook.name if notebook else "",
         seed=seed,
         exercises=tuple(_exercises(run, causes)),
-        remarks=(*(received.remarks if received else ()), *planned.remarks, *session.remarks),
+        remarks=(
+            *((UNSAFE,) if session.unsafe else ()),
+            *(received.remarks if received else ()),
+            *planned.remarks,
+            *session.remarks,
+        ),
         sandbox=session.in_force,
         cpu_s=round(session.cpu_s, 3),
     )
