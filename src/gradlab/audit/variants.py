@@ -11,7 +11,7 @@ from gradlab.record import load_module
 
 __all__ = ["Variant", "load_variants", "variant"]
 
-Source = Callable[[], str]
+Source = Callable[[], str | dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,18 @@ class Variant:
     sources: Mapping[str, str]
 
 
-def variant(*, exercise: str) -> Callable[[Source], Source]:
-    """Mark a right solution; the function returns the source that replaces the exercise's solution cell."""
+def variant(*, exercise: str = "") -> Callable[[Source], Source]:
+    """Mark a right solution; the function returns the source that replaces the exercise's solution cell.
+
+    Without `exercise` it returns the sources of several cells, by exercise: a cache and who reads it, say.
+    """
 
     def register(source: Source) -> Source:
+        made = source()
+        cells = {exercise: made} if isinstance(made, str) else made
         title = (source.__doc__ or source.__name__.replace("_", " ")).strip()
-        cell = source().strip("\n") + "\n"
-        source.variant = Variant(source.__name__, title, {exercise: cell})  # type: ignore[attr-defined]  # as misconceptions do
+        sources = {name: cell.strip("\n") + "\n" for name, cell in cells.items()}
+        source.variant = Variant(source.__name__, title, sources)  # type: ignore[attr-defined]  # as misconceptions do
         return source
 
     return register
