@@ -29,7 +29,7 @@ SUBMISSION_S = 1800
 """How long one submission may take as a whole, before its worker is ended."""
 MAX_FILES = 10_000
 """How many files of a submission are looked at to see whether it has changed."""
-WORKER_MEMORY_MIB = 6144
+WORKER_MEMORY_MIB = 4096
 """Bounds what a submission can make the trusted side spend through calls back."""
 
 
