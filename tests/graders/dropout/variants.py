@@ -152,7 +152,6 @@ def object_for_a_cache() -> dict[str, str]:
     """The cache is an object with attributes; a helper function makes the mask; type hints."""
     forward = """
 from dataclasses import dataclass
-    return {"dropout_forward": forward, "dropout_backward": _OBJECT_BACKWARD}
 
 
 @dataclass
@@ -171,6 +170,7 @@ def dropout_forward(x: np.ndarray, dropout_param: dict) -> tuple:
     mask = make_mask(x.shape, dropout_param["p"]) if training else np.ones(x.shape)
     return x * mask, DropoutCache(mask)
 """
+    return {"dropout_forward": forward, "dropout_backward": _OBJECT_BACKWARD}
 
 
 @variant()
