@@ -15,8 +15,8 @@ demo: install  ## release, make a class of 16, grade it, print the table
 	$(BIN)/gradlab demo
 
 test: install browser lint  ## everything: lint, types, unit, course and end-to-end tests, nbval
-	$(BIN)/pytest -q
-	env -u MPLBACKEND $(BIN)/pytest -q --nbval source --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider
+	$(BIN)/pytest -q -n auto --dist loadgroup
+	env -u MPLBACKEND $(BIN)/pytest -q --nbval source -n auto --dist loadfile --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider
 
 lint: install  ## ruff and mypy
 	$(BIN)/ruff check .
