@@ -20,6 +20,8 @@ _TEMPLATES = {
     "test_mean_squared_error.py.txt": "tests/graders/{name}/test_mean_squared_error.py",
     "misconceptions.py.txt": "tests/graders/{name}/misconceptions.py",
     "recordings.py.txt": "tests/graders/{name}/recordings.py",
+    "variants.py.txt": "tests/graders/{name}/variants.py",
+    "equivalent.json": "tests/graders/{name}/equivalent.json",
 }
 
 

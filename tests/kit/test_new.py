@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,11 @@ import click.testing
 import pytest
 from tiny_course import make_course
 
+from gradlab.audit.equivalent import load_equivalents
+from gradlab.audit.mutants import make_mutants
 from gradlab.cli import main
 from gradlab.course import Course
+from gradlab.leaks import leaks
 from gradlab.new import new
 
 ROOT = Course.find(Path(__file__)).root
@@ -32,7 +36,7 @@ def mean_squared_error(y_hat, y):
 def command(course, *words):
     """What a command says in the course; MPLBACKEND would keep the notebook from its pictures."""
     environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
-    return subprocess.run(words, cwd=course, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(words, cwd=course, env=environment, capture_output=True, text=True, check=False, timeout=180)
 
 
 def gradlab(course, *words):
@@ -94,7 +98,7 @@ def test_the_skeleton_passes_its_own_tests(made):
 
 
 def test_submissions_are_graded(made):
-    """A solution in another style gets all points, the release as it is none."""
+    """A solution that loops gets all points, the release as it is none."""
     course, _, _ = made
     released = json.loads((course / f"release/{NAME}/{NAME}.ipynb").read_text("utf-8"))
     hand_in(course, "student_01", released)
@@ -115,6 +119,32 @@ def hand_in(course, student, notebook):
 
 def scores(report):
     return {entry["student"]: entry["score"] for entry in report["submissions"]}
+
+
+def test_the_audit_knows_the_change_that_changes_nothing(made):
+    """The mutant that the skeleton records as no worse is one that the audit makes."""
+    course, _, _ = made
+    assignment = Course(course).assignment(NAME)
+    assert load_equivalents(assignment).keys() <= {mutant.id for mutant in make_mutants(assignment)}
+    assert load_equivalents(assignment)
+
+
+def test_a_module_beside_the_notebook_is_refused(made, tmp_path):
+    """The sandbox would not have it: given code goes into given cells, as the guide says."""
+    course, _, _ = made
+    released = shutil.copytree(course / "release" / NAME, tmp_path / NAME)
+    (released / "helpers.py").write_text("def helper():\n    pass\n")
+    (leak,) = leaks(Course(course).assignment(NAME), released)
+    assert leak.startswith("helpers.py: expected linear_regression.ipynb and public_checks.py and pictures")
+
+
+def test_every_file_of_the_skeleton_is_in_the_guide(made):
+    """The guide lists what the command wrote, and every command in it exists."""
+    _, said, _ = made
+    guide = (ROOT / "docs/new-assignment.md").read_text("utf-8")
+    written = [line for line in said.stdout.splitlines() if line.startswith(("source/", "tests/"))]
+    assert [path for path in written if path not in guide] == []
+    assert set(re.findall(r"^gradlab (\w+)", guide, re.MULTILINE)) <= main.commands.keys()
 
 
 def test_a_second_time_it_refuses(made):
