@@ -6,13 +6,13 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test lint unit course install system browser clean bench
+.PHONY: help demo test lint unit course install system browser clean bench audit
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
 
-demo: install  ## release, make a class of 16, grade it, print the table
-	$(BIN)/gradlab demo
+demo: install  ## for each assignment: release, make a class of 16, grade it, print the table
+	for assignment in two_layer_net dropout inverted_dropout; do $(BIN)/gradlab demo $$assignment || exit 1; done
 
 test: install browser lint  ## everything: lint, types, unit, course and end-to-end tests, nbval
 	$(BIN)/pytest -q -n auto --dist loadgroup
@@ -24,6 +24,9 @@ lint: install  ## ruff and mypy
 
 bench: install  ## what one submission costs
 	$(BIN)/python benchmarks/one_submission.py
+
+audit: install  ## do the graders let anything wrong through, or mark anything right down? writes audit.json and audit.html
+	$(BIN)/gradlab audit --flips 200 --json --html audit.html > audit.json
 
 install: system .venv/installed  ## the virtual environment, with the staff tools
 
