@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test lint unit course install system browser clean bench audit
+.PHONY: help demo test lint unit course install system browser clean bench audit attacks fuzz
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -24,6 +24,12 @@ lint: install  ## ruff and mypy
 
 bench: install  ## what one submission costs
 	$(BIN)/python benchmarks/one_submission.py
+
+attacks: install  ## does any attack of the corpus gain a point, a secret or a process? (minutes)
+	$(BIN)/python tests/attacks/run.py
+
+fuzz: install  ## the decoder and the reader of notebooks, under inputs that nobody would send (minutes)
+	$(BIN)/python tests/attacks/fuzz.py
 
 audit: install  ## do the graders let anything wrong through, or mark anything right down? writes audit.json and audit.html
 	$(BIN)/gradlab audit --flips 200 --json --html audit.html > audit.json

@@ -1,0 +1,218 @@
+"""``make fuzz``: the trusted side's decoder, and the reader of notebooks, under inputs that nobody would send.
+
+Four kinds of frames: random bytes; valid trees of any shape, with odd leaves; encoded values with a few bytes changed; and
+trees made to be as large as a frame may hold. Nothing may be raised but `CodecError`, and nothing may take more memory
+than the stated bound. Nothing is run: neither side of the codec has anything that could.
+"""
+
+# It reports by printing; its tables are as wide as they are.
+# ruff: noqa: T201, E501
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import resource
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from gradlab.cells import plan, read_submission
+from gradlab.course import Assignment, Course
+from gradlab.sandbox.codec import DECODED_BYTES, HEADER, MAX_TREE, CodecError, decode, encode, frame_lengths
+
+__all__ = ["fuzz_decoder", "fuzz_notebooks", "heaviest_frames"]
+
+LEAVES: tuple[Any, ...] = (
+    None, True, 0, -1, 2**63 - 1, -(2**63), 2**64 - 1, 1.5, math.nan, math.inf, "", "x", "ok", "<f8", "|O8", ">c16", b"", b"\0" * 8,
+    "\ud800", [], {}, 2**40, "0x" + "f" * 2990, "0x" + "f" * 4000, msgpack.Timestamp(1), msgpack.ExtType(4, b"x" * 9),
+)  # fmt: skip
+TAGS = ("a", "n", "i", "y", "Y", "e", "h", "l", "t", "d", "s", "f", "S", "r", "c", "?", "")
+VALUES: tuple[Any, ...] = (
+    {"ok": (np.ones((4, 3)), [1.5] * 9), "printed": 3, "states": {1: {"params": {"W1": np.ones((3, 2), np.float32)}}}},
+    {"error": {"type": "ValueError", "message": "x", "frames": [["cell 1", 2, "y"]]}},
+    {"callback": 3, "method": "loss", "args": [np.ones(3)], "kwargs": {"y": None}, "states": {}},
+    [{1, 2}, frozenset("a"), slice(1, 2), range(3), 2**90, np.float64(1), np.dtype("f4"), np.int8, 1j, ..., b"x", (1,)],
+)
+
+
+def fuzz_decoder(count: int, seed: int) -> int:
+    """Decode `count` frames; how many of them held a value. Anything raised but `CodecError` is a hole."""
+    random_ = random.Random(seed)
+    valid = [b"".join(map(bytes, encode(value))) for value in VALUES]
+    held = 0
+    for number in range(count):
+        frame = _FRAMES[number % len(_FRAMES)](random_, valid)
+        try:
+            tree, buffers = frame_lengths(frame[: HEADER.size].ljust(HEADER.size, b"\0"))
+            body = frame[HEADER.size :]
+            decode(body[:tree], body[tree : tree + buffers], _token)
+            held += 1
+        except CodecError:
+            pass
+    return held
+
+
+def _token(token: list[Any]) -> Any:
+    """As a submission takes tokens: by number, or not at all."""
+    if token[0] == "own" and type(token[1]) is int:
+        return object()
+    raise CodecError("expected an object's number, got something else")
+
+
+def _noise(random_: random.Random, valid: list[bytes]) -> bytes:
+    data = random_.randbytes(random_.randrange(200))
+    return HEADER.pack(len(data), 0) + data
+
+
+def _changed(random_: random.Random, valid: list[bytes]) -> bytes:
+    frame = bytearray(random_.choice(valid))
+    for _ in range(random_.randint(1, 6)):
+        at = random_.randrange(len(frame))
+        how = random_.random()
+        if how < 0.6:
+            frame[at] = random_.randrange(256)
+        elif how < 0.8:
+            del frame[at : at + random_.randint(1, 9)]
+        else:
+            frame[at:at] = random_.randbytes(random_.randint(1, 9))
+        frame = frame or bytearray(1)
+    return bytes(frame)
+
+
+def _grown(random_: random.Random, valid: list[bytes]) -> bytes:
+    tree = msgpack.packb(_tree(random_, random_.randint(1, 6)), unicode_errors="surrogatepass")
+    buffers = random_.randbytes(random_.choice((0, 8, 64)))
+    return HEADER.pack(len(tree), len(buffers)) + tree + buffers
+
+
+def _tree(random_: random.Random, depth: int) -> Any:
+    if depth == 0 or random_.random() < 0.3:
+        return random_.choice(LEAVES)
+    tag = random_.choice(TAGS)
+    if tag == "a" and random_.random() < 0.8:
+        shape = [random_.choice((0, 1, 2, 3, 2**20, 2**39)) for _ in range(random_.randint(0, 4))]
+        return [
+            "a",
+            random_.choice(("<f8", "|b1", ">i2", "<f16", "|O")),
+            shape,
+            random_.choice((0, 0, 0, 8, -8, 2**62)),
+        ]
+    return [tag, *(_tree(random_, depth - 1) for _ in range(random_.choice((0, 1, 1, 2, 2, 3, 4))))]
+
+
+_FRAMES: tuple[Callable[[random.Random, list[bytes]], bytes], ...] = (_noise, _changed, _grown, _grown)
+
+
+def heaviest_frames() -> Iterator[tuple[str, float, float]]:
+    """Frames made to cost as much as they can: what each is made of, its peak in MiB, and its seconds."""
+    units = {
+        "empty lists": b"\x90", "nothing": b"\xc0", "maps": b"\x80", "short words": b"\xa2ab", "numbers": b"\xcb?\xf1#Eg\x89\xab\xcd",
+        "sets": b"\x91\xa1s", "dicts": b"\x91\xa1d", "empty arrays": b"\x94\xa1a\xa3|b1\x91\x00\x00", "dtypes": b"\x92\xa1y\xa3|b1",
+        "nested lists": b"\x91" * 400 + b"\xc0", "one hash": b"\x93\xa1c\xcb\xc1.\x84\xbd\x80\x00\x00\x00\xcb?\xf0\x00\x00\x00\x00\x00\x00",
+    }  # fmt: skip
+    for name, unit in units.items():
+        many = (MAX_TREE - 16) // len(unit)
+        tag = "s" if name in ("one hash", "numbers") else "l"
+        tree = b"\xdd" + (many + 1).to_bytes(4, "big") + msgpack.packb(tag) + unit * many
+        yield f"{name} in a {'set' if tag == 's' else 'list'}", *_cost(tree, b"")
+    shared = msgpack.packb(["l", *[["a", "<f8", [2**20], 0]] * 100_000])
+    yield "arrays that share a buffer", *_cost(shared, bytes(8 << 20))
+    yield "one large array", *_cost(msgpack.packb(["a", "|b1", [64 << 20], 0]), bytes(64 << 20))
+
+
+def _cost(tree: bytes, buffers: bytes) -> tuple[float, float]:
+    tracemalloc.start()
+    started = time.perf_counter()
+    try:
+        decode(tree, buffers)
+    except CodecError:
+        pass
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return peak / 2**20, time.perf_counter() - started
+
+
+def fuzz_notebooks(assignment: Assignment, count: int, seed: int) -> int:
+    """Read and plan `count` broken notebooks; how many were still readable. Anything raised is a hole."""
+    random_ = random.Random(seed)
+    whole = json.loads(assignment.notebook.read_text(encoding="utf-8"))
+    for cell in whole["cells"]:
+        cell["outputs"] = []
+    readable = 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "notebook.ipynb"
+        for _ in range(count):
+            path.write_bytes(_broken(random_, whole))
+            received = read_submission(path)
+            readable += received.readable
+            plan(assignment, received.cells)
+    return readable
+
+
+ODD = (None, 0, -1, 1e308, "", "\x00", "\ud800", [], {}, [None], {"a": [1]}, "def f(:\n", "%%bash\nls", "!ls\n%time x", "(" * 300,
+       "x" + ".y" * 3000, "-" * 5000 + "1", "import os\n" * 300, "\t if 1:\n  x", "f'{'", "class A(" + "B(" * 150, "é\r\n\u2028",
+       "def setup(): return a" + ".b" * 990 + "\nimport z", "lambda: " * 90 + "1", "1_000__0", "match x:\n case [" + "[" * 90)  # fmt: skip
+
+
+def _broken(random_: random.Random, whole: dict[str, Any]) -> bytes:
+    content = json.loads(json.dumps(whole))
+    for _ in range(random_.randint(1, 5)):
+        _break(random_, content)
+    text = json.dumps(content).encode("utf-8", "surrogatepass")
+    if random_.random() < 0.2:
+        at = random_.randrange(len(text))
+        text = text[:at] + random_.randbytes(random_.randint(0, 4)) + text[at + random_.randint(0, 50) :]
+    return text
+
+
+def _break(random_: random.Random, content: dict[str, Any]) -> None:
+    cell = random_.choice(content["cells"]) if isinstance(content.get("cells"), list) and content["cells"] else None
+    if not isinstance(cell, dict) or random_.random() < 0.1:
+        content[random_.choice(["cells", "metadata", "nbformat", "worksheets"])] = random_.choice(ODD)
+        return
+    where: Any = cell
+    if random_.random() < 0.3 and isinstance(cell.get("metadata"), dict):
+        where = cell["metadata"].get("nbgrader", cell["metadata"])
+    if isinstance(where, dict) and where:
+        key = random_.choice(sorted(where))
+        odd = random_.choice(ODD)
+        where[key] = (
+            f"{where[key]}\n{odd}" if key == "source" and isinstance(odd, str) and random_.random() < 0.6 else odd
+        )
+    if random_.random() < 0.2:
+        content["cells"].insert(random_.randrange(len(content["cells"])), random_.choice([*content["cells"], *ODD]))
+
+
+def main() -> int:
+    """Fuzz within two minutes or so, and print the counts."""
+    count = int(sys.argv[1]) if sys.argv[1:] else 240_000
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    bound = DECODED_BYTES / 2**20 + 128  # and the buffers twice
+    costs = list(heaviest_frames())
+    worst, slowest = max(costs, key=lambda cost: cost[1]), max(costs, key=lambda cost: cost[2])
+    print(
+        f"heaviest frame: {worst[0]}, {worst[1]:.0f} MiB of {bound:.0f}; slowest: {slowest[0]}, {slowest[2]:.1f} s traced"
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    held = fuzz_decoder(count, seed)
+    grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(f"decoder: {count} inputs, {held} held a value, the others were refused; memory grew by {grown_mib:.0f} MiB")
+    assignment = Course.find(Path(__file__).parent).assignment("dropout")
+    notebooks = count // 1000
+    print(f"notebooks: {notebooks} inputs, {fuzz_notebooks(assignment, notebooks, seed)} readable, nothing raised")
+    return 1 if worst[1] > bound or grown_mib > 64 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
