@@ -180,7 +180,7 @@ def judge_trainer(submission, rng, count, steps, lr, options):
     for name in NAMES:
         what = f"{name} after two epochs of {count} images"
         hint = "Trainer gets the net that you return, lr and batch_size."
-        expect_close(trained[name], expected[name], what, rtol=1e-3, atol=1e-5, hint=hint, evidence=False)
+        expect_close(trained[name], expected[name], what, rtol=1e-5, atol=1e-7, hint=hint, evidence=False)
 
 
 def descend(params, X, y, lr):
