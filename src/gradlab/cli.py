@@ -164,7 +164,7 @@ def demo(ctx: click.Context, name: str) -> None:
 @main.command(epilog="Example: gradlab audit dropout --exercise solver --quick")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--exercise", metavar="NAME", help="Only this exercise, and its own graders.")
-@click.option("--sample", type=click.IntRange(1), metavar="N", help="Only N mutants of each assignment.")
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="Only N mutants, N misconceptions, N variants.")
 @click.option("--flips", type=click.IntRange(0), default=0, metavar="N", help="Repeat right and wrong runs N times.")
 @click.option("--quick", is_flag=True, help="Stop at the first check that fails; name no causes.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, metavar="N", help="Runs at once.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from gradlab.audit.causes import Diagnosis
 from gradlab.audit.equivalent import Equivalent, load_equivalents
-from gradlab.audit.mutants import Mutant, make_mutants, sampled
+from gradlab.audit.mutants import Mutant, in_turns, make_mutants
 from gradlab.audit.reach import reach_of
 from gradlab.audit.report import AuditReport, Flip, Survivor, WrongTried
 from gradlab.audit.trials import Crew, Results, Trial, Tried, crew, lost
@@ -27,7 +27,7 @@ SEEDS_A_TRIAL = 10
 
 @dataclass(frozen=True)
 class AuditOptions:
-    """How to audit: how many mutants (None: all), how many repeated runs, one exercise alone, only the first loss."""
+    """How to audit: how many of each kind (None: all), how many repeated runs, one exercise alone, the first loss."""
 
     sample: int | None = None
     flips: int = 0
@@ -84,6 +84,10 @@ class _Audit:
     def __post_init__(self) -> None:
         self.every = tuple(exercise.name for exercise in self.assignment.exercises)
         self.diagnosis = Diagnosis(self.assignment, self.seeds, {})
+        # read before the long work begins: a file that is broken is told at once
+        self.specs = [one for one in load_misconceptions(self.assignment).values() if self._asked(one.exercise)]
+        self.right = [one for one in load_variants(self.assignment) if any(map(self._asked, one.sources))]
+        self.equivalents = load_equivalents(self.assignment)
 
     def _try(self, stage: str, trials: Iterable[Trial]) -> Iterator[Tried]:
         """The trials that came to a result, as they come; what broke goes to the errors."""
@@ -110,8 +114,7 @@ class _Audit:
 
     def try_misconceptions(self) -> None:
         """Grade each misconception: on both seeds for the diagnosis, then as a student's, by all that it can reach."""
-        every = load_misconceptions(self.assignment)
-        specs = {name: spec for name, spec in every.items() if self._asked(spec.exercise)}
+        specs = {spec.name: spec for spec in self.specs}
         trials = [
             Trial(spec.name, {spec.exercise: spec.source}, (spec.exercise,), self.seeds, fallback=False)
             for spec in specs.values()
@@ -120,7 +123,7 @@ class _Audit:
             self.diagnosis.rivals[tried.trial.name] = tried.results
         full = [
             Trial(spec.name, {spec.exercise: spec.source}, self._graders(spec.exercise), self.seeds[:1])
-            for spec in specs.values()
+            for spec in in_turns(self.specs, self.options.sample)
         ]
         for tried in self._try("misconceptions", full):
             spec = specs[tried.trial.name]
@@ -130,11 +133,9 @@ class _Audit:
     def try_mutants(self) -> None:
         """Grade each mutant by the graders that it can cost points; name the causes; sort out who survives."""
         made = {mutant.id: mutant for mutant in make_mutants(self.assignment) if self._asked(mutant.exercise)}
-        known = {id: one for id, one in load_equivalents(self.assignment).items() if self._asked(id.rsplit("-")[0])}
+        known = {id: one for id, one in self.equivalents.items() if self._asked(id.split("-")[0])}
         self.stale = sorted(set(known) - set(made))
-        chosen = list(made.values())
-        if self.options.sample is not None:
-            chosen = sampled(chosen, self.options.sample)
+        chosen = in_turns(sorted(made.values(), key=lambda mutant: mutant.id), self.options.sample)
         named: list[WrongTried] = []
         for tried in self._try("mutants", map(self._trial, chosen)):
             mutant = made[tried.trial.name]
@@ -178,7 +179,7 @@ class _Audit:
 
     def try_variants(self) -> None:
         """Grade each variant by all graders: each gets full marks."""
-        found = [one for one in load_variants(self.assignment) if any(map(self._asked, one.sources))]
+        found = in_turns(self.right, self.options.sample)
         self.variants = len(found)
         for tried in self._try("variants", map(self._full, found)):
             if checks := _failed(tried.results[0], self.every):
@@ -193,7 +194,7 @@ class _Audit:
     def try_again_and_again(self) -> None:
         """Grade the instructor's solution and one misconception of each exercise on many seeds."""
         first: dict[str, Spec] = {}
-        for spec in load_misconceptions(self.assignment).values():
+        for spec in self.specs:
             first.setdefault(spec.exercise, spec)
         seeds = range(self.seeds[1] + 1, self.seeds[1] + 1 + self.options.flips)
         parts = [tuple(seeds[i : i + SEEDS_A_TRIAL]) for i in range(0, len(seeds), SEEDS_A_TRIAL)]

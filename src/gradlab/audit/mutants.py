@@ -6,15 +6,16 @@ import ast
 import difflib
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise, zip_longest
+from typing import Protocol, TypeVar
 
 from gradlab.audit.operators import EXPRESSIONS, Scope
 from gradlab.course import Assignment
 from gradlab.template import BLANK, exercise_of
 
-__all__ = ["Mutant", "make_mutants", "mutants_of", "sampled"]
+__all__ = ["Mutant", "in_turns", "make_mutants", "mutants_of"]
 
 _INDENT = "    "
 
@@ -40,14 +41,21 @@ def make_mutants(assignment: Assignment) -> list[Mutant]:
     ]
 
 
-def sampled(mutants: list[Mutant], count: int) -> list[Mutant]:
-    """`count` of the mutants, the same each time, in turns from each exercise."""
-    columns: dict[str, list[Mutant]] = defaultdict(list)
-    for mutant in sorted(mutants, key=lambda mutant: mutant.id):
-        columns[mutant.exercise].append(mutant)
-    rows = max(map(len, columns.values()), default=0)
-    turns = [column[i] for i in range(rows) for column in columns.values() if i < len(column)]
-    return turns[:count]
+class _OfExercise(Protocol):
+    @property
+    def exercise(self) -> str: ...
+
+
+T = TypeVar("T", bound=_OfExercise)
+
+
+def in_turns(found: Sequence[T], count: int | None) -> list[T]:
+    """`count` of them (None: all), one of each exercise after the other."""
+    columns: dict[str, list[T]] = defaultdict(list)
+    for one in found:
+        columns[one.exercise].append(one)
+    turns = chain.from_iterable(zip_longest(*columns.values()))
+    return [one for one in turns if one is not None][:count]
 
 
 def mutants_of(exercise: str, source: str) -> Iterator[Mutant]:

@@ -22,6 +22,11 @@ class Variant:
     title: str
     sources: Mapping[str, str]
 
+    @property
+    def exercise(self) -> str:
+        """The first exercise that it solves."""
+        return next(iter(self.sources))
+
 
 def variant(*, exercise: str = "") -> Callable[[Source], Source]:
     """Mark a right solution; the function returns the source that replaces the exercise's solution cell.

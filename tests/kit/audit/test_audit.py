@@ -1,0 +1,149 @@
+"""The audit of a tiny course: holes, rejected variants, double jeopardy and flips are found, and only they."""
+
+import json
+
+import click.testing
+import pytest
+from tiny_course import make_course
+
+from gradlab.audit.audit import AuditOptions, audit
+from gradlab.audit.mutants import make_mutants
+from gradlab.audit.page import write_page
+from gradlab.cli import main
+from gradlab.errors import CourseError, GraderError
+
+OPTIONS = AuditOptions(workers=1, seed=1)
+
+GRADER = '''
+from gradlab.grading import expect_close
+
+
+def test_{name}(submission, rng):
+    """{name} gives the number."""
+    {lines}
+'''
+
+VARIANT = '''
+from gradlab.audit import variant
+
+
+@variant(exercise="double")
+def by_sum() -> str:
+    """x + x."""
+    return "def double(x):\\n    return {body}\\n"
+'''
+
+MISCONCEPTIONS = """
+from gradlab.grading import misconception
+
+
+@misconception(exercise="double", explanation="It is squared.", hint="Try 3.")
+def squared() -> str:
+    return "def double(x):\\n    return x * x\\n"
+"""
+
+
+def grader(assignment, name, *lines):
+    (assignment.graders / f"test_{name}.py").write_text(GRADER.format(name=name, lines="\n    ".join(lines)))
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return make_course(tmp_path)
+
+
+def test_sound_graders_have_nothing_to_mend(tiny):
+    """Every mutant loses points of its own exercise, the variant and the misconception come out right."""
+    (tiny.graders / "variants.py").write_text(VARIANT.format(body="x + x"))
+    (tiny.graders / "misconceptions.py").write_text(MISCONCEPTIONS)
+    report = audit(tiny, AuditOptions(workers=1, seed=1, flips=3))
+    assert report.faults == 0, report.to_dict()
+    numbers = report.summary()
+    assert numbers["mutants"] == numbers["killed"] == len(make_mutants(tiny))
+    assert numbers["variants"] == 1
+    assert numbers["runs"] == 9  # two exercises and one misconception
+    assert numbers["causes"]["misconception"] == {"lost": 1, "named": 1, "right": 1}
+    mutant = numbers["causes"]["mutant"]
+    assert mutant["named"] == mutant["right"] > 0  # 3 * x at 3 is 9, too
+
+
+def test_a_mutant_that_keeps_its_points_is_a_hole_until_it_is_justified(tiny):
+    """2 ** 2, 2 + 2 and 2 * 2 are 4; an entry with a reason settles it."""
+    grader(tiny, "double", 'expect_close(submission.double(2.0), 4.0, what="double(2)")')
+    report = audit(tiny, OPTIONS)
+    (hole,) = [hole for hole in report.holes if "return 2 + x" in hole.diff]
+    assert hole.exercise == "double"
+    entries = [{"reason": "It is a test.", "mutants": {one.id: "" for one in report.holes}}]
+    (tiny.graders / "equivalent.json").write_text(json.dumps(entries))
+    assert audit(tiny, OPTIONS).faults == 0
+
+
+def test_entries_that_are_wrong_are_told(tiny):
+    """An entry of no mutant is stale; an equivalent mutant that loses points is a contradiction."""
+    mutant = make_mutants(tiny)[0]
+    entries = [{"reason": "It is a test.", "mutants": {mutant.id: "", "double-00000000": ""}}]
+    (tiny.graders / "equivalent.json").write_text(json.dumps(entries))
+    report = audit(tiny, OPTIONS)
+    assert report.stale == ("double-00000000",)
+    assert [line.split(":")[0] for line in report.contradictions] == [mutant.id]
+
+
+def test_an_entry_without_a_reason_is_refused(tiny):
+    """Nobody justifies a survivor with silence."""
+    (tiny.graders / "equivalent.json").write_text('[{"reason": " ", "mutants": {"double-00000000": ""}}]')
+    with pytest.raises(CourseError, match="reason"):
+        audit(tiny, OPTIONS)
+
+
+def test_a_rejected_variant_is_told(tiny):
+    """The check that a right solution fails is named."""
+    (tiny.graders / "variants.py").write_text(VARIANT.format(body="x"))
+    assert audit(tiny, OPTIONS).rejected == {"by_sum": ("double::test_three",)}
+
+
+def test_points_lost_in_two_exercises_are_told(tiny):
+    """Where a grader calls another exercise's function, its mutants reach it."""
+    lines = ("submission.double(1.5)", 'expect_close(submission.halve(submission.double(1.5)), 1.5, what="halve")')
+    grader(tiny, "halve", *lines)
+    report = audit(tiny, OPTIONS)
+    assert report.reach["double"] == ("halve",)
+    assert report.reach["halve"] == ()
+    assert {one.exercise for one in report.doubly} == {"double"}
+
+
+def test_a_check_by_chance_flips(tiny):
+    """A check that passes now and then is not the same every time."""
+    grader(tiny, "halve", 'expect_close(rng.integers(2), 0, what="a coin")')
+    with pytest.raises(GraderError, match="halve::test_halve"):
+        audit(tiny, AuditOptions(workers=1, seed=1, flips=20))
+    report = audit(tiny, AuditOptions(workers=1, seed=1, flips=20, exercise="halve"))
+    (steady,) = report.steady
+    assert 0 < steady.flips < 20
+    assert steady.checks == ("halve::test_halve",)
+
+
+def test_the_command_prints_and_fails(tiny, tmp_path):
+    """A hole ends the command with exit code 1; JSON and the page hold what was found."""
+    grader(tiny, "double", 'expect_close(submission.double(2.0), 4.0, what="double(2)")')
+    page = tmp_path / "audit.html"
+    command = ["--course", str(tmp_path), "audit", "tiny", "--quick", "--seed", "1", "--json", "--html", str(page)]
+    result = click.testing.CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)["tiny"]
+    assert found["holes"] == len(found["survivors"]) > 0
+    assert "return 2 + x" in page.read_text(encoding="utf-8")
+
+
+def test_an_unknown_exercise_is_refused(tiny, tmp_path):
+    """The message names those that exist."""
+    result = click.testing.CliRunner().invoke(main, ["--course", str(tmp_path), "audit", "--exercise", "treble"])
+    assert result.exit_code == 1
+    assert "Known: double, halve" in result.output
+
+
+def test_the_page_escapes(tiny, tmp_path):
+    """What stands in a diff is text."""
+    grader(tiny, "double", 'expect_close(submission.double(2.0), 4.0, what="double(2)")')
+    report = audit(tiny, OPTIONS)
+    write_page([report], tmp_path / "page.html")
+    assert "<script" not in (tmp_path / "page.html").read_text(encoding="utf-8")
