@@ -1,0 +1,202 @@
+"""What holds a sandbox as a whole: with a control group and without one, as root and as anyone else."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gradlab.grading.submission import Submission
+from gradlab.sandbox import bubblewrap, seccomp, watchdog
+from gradlab.sandbox.limits import Limits, best_cgroup
+from gradlab.sandbox.session import HostDiedError, HostTimedOutError, Session, SubmissionError
+from gradlab.sandbox.watchdog import usage_of
+
+SMALL = Limits(memory_mib=400, processes=16, scratch_mib=32)
+UNGROUPED = Limits(memory_mib=400, processes=16, scratch_mib=32, cgroup=False)
+
+HOGS = """
+import ctypes, os, socket, time
+def fork(count, work):
+    for _ in range(count):
+        if os.fork() == 0:
+            work()
+            os._exit(0)
+def hog():
+    hold = bytearray(b'x') * (100 << 20)
+    time.sleep(20)
+def spin():
+    while True: pass
+def memory():
+    fork(6, hog)
+    time.sleep(20)
+def busy(count):
+    fork(count, spin)
+    time.sleep(20)
+def files():
+    for n in range(50_000): open(f'/tmp/{n}', 'w').close()
+    time.sleep(20)
+def system_call(number, *arguments):
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.syscall(number, *arguments), ctypes.get_errno()
+def opens(family):
+    socket.socket(family, socket.SOCK_STREAM).close()
+def status():
+    return open('/proc/self/status').read()
+"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    label: str
+    source: str
+
+
+@pytest.fixture
+def notebook():
+    """Makes a session of these limits, and ends it."""
+    sessions = []
+
+    def make(limits=None, source=HOGS, **options):
+        sessions.append(Session([Cell("cell 1", source)], limits, **options))
+        return Submission(sessions[-1])
+
+    yield make
+    for session in sessions:
+        session.stop()
+
+
+@pytest.mark.parametrize("limits", [SMALL, UNGROUPED], ids=["with a cgroup", "without"])
+def test_memory_is_bounded_over_all_processes(notebook, limits):
+    """Six children of 100 MiB are more than 400 MiB: with a control group or without, they do not live on."""
+    nb = notebook(limits)
+    nb._session.start()
+    process = nb._session.sandbox.process.pid
+    nb._session.deadline = time.monotonic() + 3
+    with pytest.raises((HostDiedError, HostTimedOutError)):
+        nb.memory()
+    assert usage_of(process).memory_bytes < 450 << 20
+
+
+def test_the_watchdog_says_what_there_was_too_much_of(notebook):
+    """The student reads why the process was ended."""
+    with pytest.raises(HostDiedError, match="more than 400 MiB of memory"):
+        notebook(UNGROUPED).memory()
+    with pytest.raises(HostDiedError, match="more than 20000 files"):
+        notebook(UNGROUPED).files()
+
+
+def test_more_than_one_core_is_not_kept_busy(notebook, monkeypatch):
+    """Children that spin are ended, for other submissions run against the clock."""
+    monkeypatch.setattr(watchdog, "SLACK_S", 1.5)
+    monkeypatch.setattr(watchdog, "CORES", 0.02)
+    with pytest.raises(HostDiedError, match="more than one core"):
+        notebook(UNGROUPED).busy(4)
+
+
+def test_a_limit_on_cpu_time_counts_all_processes(notebook):
+    """The seconds of children add up."""
+    with pytest.raises(HostDiedError, match="more than 1 s of CPU time"):
+        notebook(Limits(cpu_s=1, cgroup=False)).busy(3)
+
+
+def test_what_is_in_force_is_said(notebook):
+    """The record of a verdict names every bound, and the lack of one."""
+    with_group, without = notebook(SMALL), notebook(UNGROUPED)
+    for nb in (with_group, without):
+        nb.status()
+    assert "no cgroup, rlimits, watchdog" in without._session.in_force
+    group = best_cgroup(SMALL)
+    if group is not None:
+        group.remove()
+        assert group.kind in with_group._session.in_force
+        assert "processes" in group.kind
+
+
+def test_no_control_group_stays_behind(notebook):
+    """Its folders go with the sandbox."""
+    nb = notebook(SMALL)
+    nb.status()
+    group = nb._session.sandbox.cgroup
+    nb._session.stop()
+    if group is not None:
+        assert not [folder for folder in group.folders if folder.exists()]
+
+
+@pytest.mark.skipif(seccomp.seccomp_filter(os.uname().machine) is None, reason="no table of system calls")
+def test_system_calls_that_widen_the_sandbox_are_refused(notebook):
+    """No namespaces of its own, no memory that nobody counts, no keyrings, no sockets beyond the network namespace."""
+    nb = notebook()
+    assert "Seccomp:\t2" in nb.status()
+    numbers = {"x86_64": (272, 319, 250, 425, 101), "aarch64": (97, 279, 219, 425, 117)}[os.uname().machine]
+    for number in numbers:
+        assert nb.system_call(number, 0x10000000, 0, 0, 0) == (-1, 1)
+    for family in (17, 38, 40):
+        with pytest.raises(SubmissionError, match="OSError"):
+            nb.opens(family)
+    for family in (socket.AF_UNIX, socket.AF_INET):
+        nb.opens(int(family))
+
+
+def test_no_privilege_is_left_and_none_is_to_be_had(notebook):
+    """No capability, and no way to get one by running a program."""
+    status = notebook().status()
+    assert "CapEff:\t0000000000000000" in status
+    assert "CapPrm:\t0000000000000000" in status
+    assert "NoNewPrivs:\t1" in status
+
+
+def test_threads_and_processes_of_honest_code_work(notebook):
+    """The filter and the limits leave what a notebook may need: threads, a pool, a program."""
+    nb = notebook(
+        source="import multiprocessing, subprocess, threading\ndef square(x): return x * x\n"
+        "def work():\n    out = []\n    thread = threading.Thread(target=out.append, args=(1,))\n    thread.start()\n"
+        "    thread.join()\n    with multiprocessing.Pool(2) as pool: out += pool.map(square, [2, 3])\n"
+        "    return out, subprocess.run(['echo', 'hi'], capture_output=True).stdout"
+    )
+    assert nb.work() == ([1, 4, 9], b"hi\n")
+
+
+def test_a_course_in_a_folder_that_the_sandbox_sees_is_hidden(notebook, tmp_path, monkeypatch):
+    """A course below Python's own prefix, or in /usr, is an empty folder inside."""
+    assert bubblewrap._hide((tmp_path,)) == bubblewrap._hide(())
+    folder = Path(os.path.realpath(sys.base_prefix)) / "lib"
+    inside = bubblewrap._hide((folder,))
+    assert [str(folder)] == inside[inside.index(str(folder)) :][:1]
+
+
+def test_cells_that_are_slow_each_time_use_up_the_submission(notebook, monkeypatch):
+    """What a submission keeps us waiting is bounded in all: then the rest times out, and there is a verdict."""
+    nb = notebook(source="import time, os\ntime.sleep(0.5)\ndef die(): os._exit(0)")
+    nb._session.left_s = 1.2
+    for _ in range(4):
+        with pytest.raises((HostDiedError, HostTimedOutError)):
+            nb.die()
+    with pytest.raises(HostTimedOutError):
+        nb.die()
+
+
+@pytest.mark.skipif(os.getuid() != 0 or shutil.which("setpriv") is None, reason="needs root, to become another user")
+def test_another_user_has_a_user_namespace(tmp_path):
+    """Who is not root gets the same protection, in a user namespace, where the kernel allows one."""
+    code = (
+        "import sys; sys.path[:0] = sys.argv[1:]\n"
+        "from gradlab.sandbox.bubblewrap import start_sandbox; from gradlab.sandbox.limits import Limits\n"
+        "sandbox = start_sandbox(Limits()); print(sandbox.in_force); sandbox.stop()"
+    )
+    package = str(bubblewrap.PACKAGE.parent)
+    ran = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", code, package],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "Permission denied" in ran.stderr or "user namespace" in ran.stderr:
+        pytest.skip("another user may not run this Python, or make a user namespace")
+    assert ran.stdout.startswith("bubblewrap, user namespace"), ran.stderr
