@@ -215,17 +215,29 @@ class _Cell:
 
 
 def _commute(one: ast.stmt, other: ast.stmt) -> bool:
-    """Whether two statements plainly do the same in either order: no calls, and no name that one sets and both use."""
-    nodes = [[*ast.walk(statement)] for statement in (one, other)]
-    if not all(isinstance(statement, ast.Assign) for statement in (one, other)):
+    """Whether two assignments plainly do the same in either order: no calls, and nothing that one sets and both use."""
+    if not all(isinstance(statement, ast.Assign | ast.AugAssign) for statement in (one, other)):
         return False
-    if any(isinstance(node, ast.Call | ast.Attribute | ast.Subscript) for part in nodes for node in part):
-        return False
-    names = [{node.id for node in part if isinstance(node, ast.Name)} for part in nodes]
-    stored = {
-        node.id for part in nodes for node in part if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    return not (names[0] & names[1] & stored)
+    (used, set_), (also_used, also_set) = _places(one), _places(other)
+    every = used | also_used
+    bare = {place.split("[")[0] for place in every if "[" in place} & every
+    return "" not in every and not bare and not (set_ & also_used or also_set & used)
+
+
+def _places(node: ast.AST) -> tuple[set[str], set[str]]:
+    """The names, and the entries of dictionaries by a written key, that are used, and those that are set.
+
+    An empty text stands for what may do anything else.
+    """
+    if isinstance(node, ast.Name) or (
+        isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and isinstance(node.slice, ast.Constant)
+    ):
+        place = {ast.unparse(node)}
+        return place, place if isinstance(node.ctx, ast.Store) else set()
+    if isinstance(node, ast.Call | ast.Attribute | ast.Subscript | ast.Starred):
+        return {""}, set()
+    parts = [_places(child) for child in ast.iter_child_nodes(node)]
+    return set().union(*(used for used, _ in parts)), set().union(*(set_ for _, set_ in parts))
 
 
 def _put(parent: ast.AST, name: str, index: int, node: ast.expr) -> None:

@@ -67,7 +67,7 @@ def test_a_line_is_got_wrong_in_the_ways_that_students_do(line, expected):
 def test_statements_are_dropped_swapped_and_moved():
     """Lines go, change places, and enter or leave a block."""
     found = changes("y = f(x)", "for i in y:", "    x = g(i)", "    p = h(i)", "y = k(x)")
-    assert {"", "x = g(i)", "p = h(i)", "y = k(x)"} <= found
+    assert {"", "p = h(i)", "y = f(x)", "y = k(x)"} <= found
 
 
 def test_conditions_are_forced():
