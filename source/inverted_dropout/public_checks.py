@@ -199,6 +199,9 @@ def train_from_scratch(nb):
     yield close("steps in 4 epochs of 60 images", len(steps), 12, tolerance=0, hint="60 / 20 minibatches an epoch")
     sizes = {len(step["X"]) for step in steps}
     yield holds("images in each minibatch", sizes == {20}, expected="20", got=", ".join(map(str, sorted(sizes))))
+    batches = {step["X"][np.lexsort(step["X"].T)].tobytes() for step in steps}
+    hint = "draw the order anew in each epoch"
+    yield close("different minibatches among them", len(batches), len(steps), tolerance=0, hint=hint)
     ends = [*(step["before"] for step in steps[1:]), params]
     for name in ("W1", "b1"):
         wrong = sum(
