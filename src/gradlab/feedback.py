@@ -111,6 +111,7 @@ class _View:
         shown = {id for part in (*exercises, *questions) for id in (part["name"], f"{part['name']}_solution")}
         parts = [*exercises, *questions]
         return {
+            "student": clean(self.verdict.student, 200),
             "exercises": exercises,
             "questions": questions,
             "others": [self._cell(cell) for cell in self.cells if _id(cell) not in shown and _is_own(cell)],

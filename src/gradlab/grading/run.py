@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -29,6 +30,9 @@ TIME_OUTS = 3
 """After so many time-outs the other checks of an exercise are not run."""
 
 
+_NOT_CALLABLE = re.compile(r"'(\w+)' object is not callable")  # a check calls what should be a function
+
+
 @dataclass(frozen=True)
 class Failure:
     """How a check ended that did not pass, and the reason as the student reads it."""
@@ -49,6 +53,8 @@ class Failure:
             return cls(Outcome.TIMED_OUT, f"Expected an answer within {limit_s:g} s, none came.")
         if isinstance(error, AssertionError):
             return cls(Outcome.FAILED, str(error) or "The answer is not what was asked.")
+        if isinstance(error, TypeError) and (kind := _NOT_CALLABLE.fullmatch(str(error))):
+            return cls(Outcome.FAILED, f"Expected a function or a class, got a value of type {kind[1]}.")
         if isinstance(error, MemoryError):  # our own needs are small: what does not fit came from the submission
             return cls(Outcome.CRASHED, "Expected an answer that fits in memory, got more.")
         return None
