@@ -153,9 +153,21 @@ def test_settings(submission, reference, rng):
         rate = number(config["learning_rate"], f"learning rate {what}")
         observe(batch=batch, decay=decay, rate=rate)
         expect(abs(rate - 5e-4) < 1e-9, f"learning rate {what}: expected 5e-4, got {rate:g}.")
-        if arguments:
-            rule = arguments["update_rule"]
-            expect(rule == "adam" or callable(rule), f"update_rule {what}: expected 'adam', got another.")
+    judge_first_step(submission, rng)
+
+
+def judge_first_step(submission, rng):
+    """The first step tells the rule: adam moves every entry by its learning rate, whatever the gradient."""
+    data = make_data(rng, train=100)
+    solvers = experiment(submission, data, (1, 0.3), dropouts=(1, 0.3), hidden_dim=20, num_epochs=1)
+    for p, solver in solvers.items():
+        moved = float(np.median(np.abs(parameters(solver, 20)["b2"])))
+        observe(moved=moved > 0, as_adam=bool(abs(moved - 5e-4) < 5e-6))
+        expect(
+            abs(moved - 5e-4) < 5e-6,
+            f"the solver of dropout {p:g}: after one step of adam from 0 each bias should be 5e-4 in size, "
+            f"got {moved:.2g}. Which update rule does the solver use?",
+        )
 
 
 @weight(2)
