@@ -235,6 +235,7 @@ def test_batches_larger_than_the_data(submission, rng):
     Who draws without replacement may get a ValueError from numpy here: that is no mistake.
     """
     data = make_data(rng, train=7)
+    train(submission, rng, data=data, batch_size=5, num_epochs=1)  # a solver that never trains is not forgiven here
     run, error = attempt(lambda: train(submission, rng, data=data, batch_size=10, num_epochs=2))
     if isinstance(error, CheckFailed):
         raise error
@@ -365,12 +366,16 @@ def test_check_accuracy(submission, rng):
     solver = new_solver(submission, model, data, verbose=False)
     check_accuracy = function(solver.check_accuracy, "check_accuracy")
     X, y = data["X_train"], data["y_train"]
-    whole = check_accuracy(X, y, batch_size=9)
-    expect_close(whole, accuracy(params, X, y), "check_accuracy", rtol=1e-9)
-    sizes = [len(e.rows) for e in model.log.evaluations]
-    observe(sizes=sizes)
-    expect(sum(sizes) == 67, f"check_accuracy: expected each of 67 examples to be used once, got {sum(sizes)}.")
-    expect(max(sizes) <= 9, f"check_accuracy: expected at most 9 examples at once with batch_size=9, got {max(sizes)}.")
+    for size in (9, 11, 67):  # of 67 examples the last batch holds 4, 1 and all
+        del model.log.evaluations[:]
+        whole = check_accuracy(X, y, batch_size=size)
+        expect_close(whole, accuracy(params, X, y), "check_accuracy", rtol=1e-9)
+        sizes = [len(e.rows) for e in model.log.evaluations]
+        observe(**{f"sizes of {size}": sizes})
+        expect(sum(sizes) == 67, f"check_accuracy: expected each of 67 examples to be used once, got {sum(sizes)}.")
+        message = f"check_accuracy: expected at most {size} examples at once with batch_size={size}, got {max(sizes)}."
+        expect(max(sizes) <= size, message)
+        expect(min(sizes) > 0, "check_accuracy: a batch without any example was given to the model.")
     for count in (1000, 67):
         came = check_accuracy(X, y, num_samples=count)
         expect_close(came, accuracy(params, X, y), "check_accuracy, more samples than examples", rtol=1e-9)
