@@ -158,7 +158,7 @@ class _Audit:
         if not killed:
             reason = known.reason if known else ""
             self.survivors.append(Survivor(mutant.id, mutant.exercise, mutant.operator, mutant.diff, reason))
-        elif known:
+        elif known and not known.either:
             self.contradictions.append(f"{mutant.id}: {', '.join(_failed(results, (mutant.exercise,)))}")
         cause = self.diagnosis.cause(mutant.exercise, results) if killed and not self.options.quick else ""
         return _wrong("mutant", mutant.exercise, tried, cause, False)
