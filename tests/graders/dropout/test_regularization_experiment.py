@@ -172,17 +172,25 @@ def judge_first_step(submission, rng):
 
 @weight(2)
 def test_accuracies(submission, rng):
-    """The nets were trained on the data that was given: the accuracies hold when measured again."""
-    data, solvers = run(submission, rng, num_epochs=3)
+    """The nets were trained on the data that was given: the accuracies hold when measured again.
+
+    After 8 epochs a net without dropout gets 0.83 of the training data right, with a standard deviation of 0.04; one
+    that was not trained, 0.1.
+    """
+    data, solvers = run(submission, rng, num_epochs=8)
     for p, solver in solvers.items():
         params = parameters(solver, 20)
         hidden = np.maximum(data["X_val"].reshape(40, -1) @ params["W1"] + params["b1"], 0)
         measured = float(((hidden @ params["W2"] + params["b2"]).argmax(axis=1) == data["y_val"]).mean())
-        history = array(solver.val_acc_history, (4,), "val_acc_history")
+        history = array(solver.val_acc_history, (9,), "val_acc_history")
         # one example in forty may tip: the net computes in single precision
         expect_close(
             history.max(), measured, f"best validation accuracy of dropout {p:g}", atol=1.5 / 40, evidence=False
         )
+        hidden = np.maximum(data["X_train"].reshape(200, -1) @ params["W1"] + params["b1"], 0)
+        learnt = float(((hidden @ params["W2"] + params["b2"]).argmax(axis=1) == data["y_train"]).mean())
+        what = f"training accuracy of dropout {p:g} after 8 epochs, measured again"
+        expect(p < 1 or learnt > 0.3, f"{what}: expected more than 0.3, got {learnt:.2f}.")
 
 
 @weight(1)
