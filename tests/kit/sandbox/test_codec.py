@@ -171,6 +171,30 @@ def test_malformed_values_are_refused(packed):
         decode(msgpack.packb(packed), b"\0" * 8)
 
 
+def test_arrays_may_not_share_bytes():
+    """A frame in which many arrays lie in one buffer would grow a thousandfold."""
+    with pytest.raises(CodecError, match="after the last one"):
+        decode(msgpack.packb(["l", *[["a", "<f8", [1], 0]] * 2]), b"\0" * 16)
+    first, second = round_trip([np.ones(1), np.zeros(1)])
+    assert (first, second) == (1, 0)
+
+
+def test_keys_that_could_all_have_one_hash_are_few():
+    """A dict of 100,000 complex numbers with one hash takes minutes to make; words and integers are no danger."""
+    keys = [["c", -1000003.0 * i, float(i)] for i in range(2000)]
+    for tree in (["s", *keys], ["f", *keys], ["d", *(part for key in keys for part in (key, 1))]):
+        with pytest.raises(CodecError, match="at most 1024 keys"):
+            decode(msgpack.packb(tree), b"")
+    assert len(round_trip(set(range(5000)))) == 5000
+
+
+def test_long_ranges_and_integers_that_cannot_be_printed_are_refused():
+    """What a message would choke on does not come in."""
+    for packed in (["r", 0, 2**62, 1], ["r", 0, 10**7, 1], ["i", "0x" + "f" * 3600]):
+        with pytest.raises(CodecError):
+            decode(msgpack.packb(packed), b"")
+
+
 @given(st.binary(max_size=200), st.binary(max_size=64))
 def test_no_bytes_crash_the_decoder(tree, buffers):
     """Any bytes decode to a value or to a `CodecError`."""
