@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -133,6 +134,9 @@ def _grade(
     if b"\x1b]" in out + err or b"\x1b[2J" in out + err:
         report.active["a terminal"] = "an escape sequence"
     time.sleep(0.5)
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass  # the dead whose parents died first
     left = set(usage_of(os.getpid()).pids) - before
     report.leftovers += [f"a process left behind: {_command(pid)}" for pid in left]
     report.leftovers += [f"a control group left behind: {path}" for path in _groups(workers_seen)]
@@ -199,10 +203,10 @@ def _judge(
         score = entry["score"] or 0.0
         if not attack.solved and score > 0:
             report.gained[attack.name] = score
-        written = _written(assignment, attack.student)
-        if places := canaries.in_text(json.dumps(entry) + written):
+        pages, outputs = _written(assignment, attack.student)
+        if places := canaries.in_text(json.dumps(entry) + pages + json.dumps(outputs)):
             report.leaked[attack.name] = places
-        if active := next((mark for mark in ACTIVE if mark in written), ""):
+        if active := _active(pages, outputs):
             report.active[attack.name] = active
     marks = _marks(assignment)
     for name in HONEST:
@@ -213,30 +217,29 @@ def _judge(
             report.gained[attack.name] = marks[attack.student]
 
 
-# what may act in a browser or in a terminal, should it stand so in autograded/ or feedback/
-ACTIVE = (
-    "<script>alert",
-    "<img src=x onerror",
-    "<iframe src",
-    "](javascript:",
-    "\x1b[",
-    "\x1b]",
-    "\\u001b[",
-    "\\u001b]",
-)
+# what may act in a browser, or in a terminal
+_HTML = ("<script>alert", "<img src=x onerror", "<iframe src", "](javascript:")
+_SHOWN = {"text/plain", "image/png", "image/jpeg"}
 
 
-def _written(assignment: Assignment, student: str) -> str:
-    """What grading wrote for a student, but for source text of the notebook: feedback, and outputs in autograded."""
-    root, text = assignment.course.root, ""
+def _active(pages: str, outputs: list[dict[str, Any]]) -> str:
+    """What of the pages and outputs may act; empty where nothing can."""
+    mimes = {mime for output in outputs for mime in output.get("data", {})}
+    marks = [mark for mark in _HTML if mark in pages]
+    marks += ["an escape sequence"] if "\x1b" in pages or "\\u001b" in json.dumps(outputs) else []
+    return ", ".join([*marks, *(mimes - _SHOWN)])
+
+
+def _written(assignment: Assignment, student: str) -> tuple[str, list[dict[str, Any]]]:
+    """What grading wrote for a student, but for the code: the feedback page with the markdown; the outputs."""
+    root, pages, outputs = assignment.course.root, "", []
     for path in (root / "feedback" / student).rglob("*.html"):
-        text += path.read_text(encoding="utf-8", errors="replace")
+        pages += path.read_text(encoding="utf-8", errors="replace")
     for path in (root / "autograded" / student).rglob("*.ipynb"):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            text += json.dumps(cell.get("outputs", []))
-            # raw HTML and script links act in markdown; in code they are only shown
-            text += cell["source"] if cell["cell_type"] == "markdown" else ""
-    return text
+            outputs += cell.get("outputs", [])
+            pages += cell["source"] if cell["cell_type"] == "markdown" else ""
+    return pages, outputs
 
 
 def _marks(assignment: Assignment) -> dict[str, float]:

@@ -138,7 +138,7 @@ def notebook(solutions: dict[str, str], prelude: str = "") -> dict[str, Any]:
 def make_target(root: Path, canaries: Canaries) -> Assignment:
     """The course, in an empty folder."""
     blanks = {
-        name: f"# {canaries['solution']}\n### BEGIN SOLUTION write it\n{source}### END SOLUTION\n"
+        name: f"### BEGIN SOLUTION write it\n# {canaries['solution']}\n{source}### END SOLUTION\n"
         for name, source in SOLVED.items()
     }
     source = root / "source" / NAME
