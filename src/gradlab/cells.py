@@ -198,7 +198,15 @@ def _addition(template: Template, cell: _Placed) -> _Placed:
     """What the student added to a locked cell: imports, and definitions of names that it does not define."""
     known = {name for node in statements(template.cells[cell.id].source) for name in bound(node)}
     added = [node for node in statements(cell.source) if bound(node) - known]
-    return replace(cell, source="\n".join(ast.unparse(node) for node in added), kind=Kind.OWN)
+    return replace(cell, source="\n".join(map(_unparsed, added)), kind=Kind.OWN)
+
+
+def _unparsed(node: ast.stmt) -> str:
+    """The statement as text; nothing where it is nested more deeply than Python can write it."""
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return ""
 
 
 def _given(template: Template, placed: Sequence[_Placed], demos: set[str]) -> Iterator[_Placed]:

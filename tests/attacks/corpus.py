@@ -859,6 +859,13 @@ SUBMITTING = [
         train="train = x" + ".y" * 50_000,
     ),
     Attack(
+        "nested_setup",
+        "nest a definition in a locked cell until it cannot be written down again",
+        finish=lambda content: json.loads(
+            json.dumps(content).replace('"import numpy as np"', '"def deep(): return a' + ".b" * 990 + '\\nimport os"')
+        ),
+    ),
+    Attack(
         "many_values",
         "hold 15 million empty lists",
         finish=lambda content: '{"cells":[], "x":[' + "[]," * 15_000_000 + "[]]}",
