@@ -117,6 +117,8 @@ def test_the_best_net_is_kept(submission, rng):
     claimed = max(accuracies)
     told = f"expected validation accuracies, at most about {measured:.3f}, got {claimed:.3f}"
     expect(claimed <= measured + SLACK, f"results: {told}.")
+    least = f"expected the validation accuracy of best_net among them, about {measured:.3f}, got {claimed:.3f} at most"
+    expect(claimed >= measured - SLACK, f"results: {least}.")
 
 
 @weight(2)
