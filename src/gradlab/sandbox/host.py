@@ -168,8 +168,7 @@ class Host:
     def adopt(self, thing: StandIn, made: tuple[int, dict[str, Any]]) -> None:
         """Make `thing` the stand-in of the trusted object that was just made."""
         number, state = made
-        self.stand_ins[number] = thing
-        self.stand_in_ids[id(thing)] = number
+        self._keep(number, thing)
         vars(thing).update(state)
 
     # -- requests ---
@@ -233,6 +232,9 @@ class Host:
             self.adopt(object.__new__(cls), (number, state))
 
     def _keep(self, number: int, thing: Any) -> None:
+        # A run on a host that another run has used counts from 1 again: what had the number is gone, and its id may
+        # soon be that of an object of the student's.
+        self.stand_in_ids.pop(id(self.stand_ins.get(number)), None)
         self.stand_ins[number] = thing
         self.stand_in_ids[id(thing)] = number
 
