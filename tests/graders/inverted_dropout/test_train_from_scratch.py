@@ -311,16 +311,29 @@ def test_defaults(submission, rng):
 def test_it_learns(submission, rng):
     """The returned parameters answer images of three well separated classes, by the grader's own forward pass.
 
-    The reference reached an accuracy of 1 in each of 300 trainings; 0.9 is asked for.
+    The best of three trainings counts. The reference reached an accuracy of 1 in each of 1,000: one training misses 0.9
+    with a probability below 0.003 (at 95 %), three in a row with one below 3e-8.
     """
+    best = 0.0
+    for _ in range(3):
+        run, measured = learn(submission, rng)
+        history = array(run.history["test_acc_history"], (12,), "test_acc_history")
+        expect_close(history[-1], measured, "last entry of test_acc_history", atol=1e-6, evidence=False)
+        best = max(best, measured)
+        if best >= 0.9:
+            break
+    observe(learned=best >= 0.9)
+    expect(best >= 0.9, f"test accuracy of the returned parameters: expected above 0.9, measured {best:.3f}.")
+
+
+def learn(submission, rng):
+    """Train the plain net on three clouds of images; measure the accuracy of what comes back on new ones."""
     means = 4 * np.eye(3, 5)
-    data = make_data(rng, 128, 90)
+    data = make_data(rng, 160, 90)
     for part in ("train", "test"):
         data[f"X_{part}"] = means[data[f"y_{part}"]] + 0.3 * rng.standard_normal(data[f"X_{part}"].shape)
-    params = make_params(rng, (5, 12, 12, 3), sd=0.4)
-    run = train(submission, rng, data, Learning, params, num_epochs=15, lr=0.1, batch_size=16)
-    measured = float((predict(data["X_test"], run.params).argmax(axis=1) == data["y_test"]).mean())
-    observe(learned=measured >= 0.9)
-    expect(measured >= 0.9, f"test accuracy of the returned parameters: expected above 0.9, measured {measured:.3f}.")
-    history = array(run.history["test_acc_history"], (15,), "test_acc_history")
-    expect_close(history[-1], measured, "last entry of test_acc_history", atol=1e-6, evidence=False)
+    params = {
+        name: value * (0.3 if name[0] == "W" else 0.0) for name, value in make_params(rng, (5, 40, 40, 3)).items()
+    }
+    run = train(submission, rng, data, Learning, params, num_epochs=12, lr=0.1, batch_size=16)
+    return run, float((predict(data["X_test"], run.params).argmax(axis=1) == data["y_test"]).mean())
