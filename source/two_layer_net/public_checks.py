@@ -5,7 +5,7 @@ Minibatches are judged by what they hold, never draw by draw, so any way to draw
 
 import numpy as np
 
-from gradlab import eval_numerical_gradient, rel_error, softmax_loss
+from gradlab import affine_forward, affine_relu_forward, eval_numerical_gradient, rel_error, softmax_loss
 from gradlab.check import attempt, close, holds, same_shape
 
 SCORES = [
@@ -96,8 +96,8 @@ def _gradient_lines(nb, net, X, y, reg, more=""):
 
 def _course_loss(params, X, y, reg):
     """The loss that the gradients belong to, so that a mistake in yours does not show here."""
-    hidden = np.maximum(X @ params["W1"] + params["b1"], 0)
-    data_loss, _ = softmax_loss(hidden @ params["W2"] + params["b2"], y)
+    rectified, _ = affine_relu_forward(X, params["W1"], params["b1"])
+    data_loss, _ = softmax_loss(affine_forward(rectified, params["W2"], params["b2"])[0], y)
     return data_loss + reg * sum(np.sum(params[name] ** 2) for name in ("W1", "W2"))
 
 
@@ -127,13 +127,13 @@ class _Recorder:
 
     def loss(self, X, y=None, reg=0.0):
         params = {name: np.array(value) for name, value in self.params.items()}
-        hidden = X @ params["W1"] + params["b1"]
-        scores = hidden @ params["W2"] + params["b2"]
+        inner, _ = affine_forward(X, params["W1"], params["b1"])
+        marks, _ = affine_forward(inner, params["W2"], params["b2"])
         if y is None:
-            return scores
-        loss, dscores = softmax_loss(scores, y)
-        dhidden = dscores @ params["W2"].T
-        grads = {"W1": X.T @ dhidden, "b1": dhidden.sum(axis=0), "W2": hidden.T @ dscores, "b2": dscores.sum(axis=0)}
+            return marks
+        # Made up, and another for each minibatch: how a net is trained is looked at here, not what its gradient is.
+        loss = float(np.abs(marks).mean() + np.mean(y) + reg)
+        grads = {name: np.cos(value + place + X.sum()) for place, (name, value) in enumerate(params.items())}
         if len(X) in (TRAINING, VALIDATION) or self._asked_before(X, params):
             return loss, grads  # a look at all the data, or at the last minibatch once more
         self.batches.append((np.array(X), np.array(y)))
