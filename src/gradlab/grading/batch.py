@@ -9,6 +9,7 @@ import os
 import queue
 import resource
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -110,6 +111,7 @@ class _Worker:
     def __init__(self) -> None:
         self.pool: ProcessPoolExecutor | None = None
         self.dismissed = False
+        self._ending = threading.Lock()
 
     def grade(self, root: Path, name: str, student: str, folder: Path, digest: str, options: GradeOptions) -> Graded:
         """What `grade_folder` gives in the worker process; a submission that ends it twice gets an error, no score."""
@@ -137,11 +139,12 @@ class _Worker:
         self._end()
 
     def _end(self) -> None:
-        if self.pool is not None:
-            for process in list((self.pool._processes or {}).values()):
-                process.kill()
-            self.pool.shutdown(cancel_futures=True)
-            self.pool = None
+        with self._ending:  # both the thread that leads the worker and the one that dismisses it come here
+            pool, self.pool = self.pool, None
+            if pool is not None:
+                for process in list((pool._processes or {}).values()):
+                    process.kill()
+                pool.shutdown(cancel_futures=True)
 
 
 def _bound_memory() -> None:
