@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,23 +105,19 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
     """
     folder = run.assignment.graders
     targets = [f"{folder}/{check}" for check in checks] if checks is not None else [str(folder)]
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     said = io.StringIO()
     # One thread: the arrays of graders are small, and workers already use every core.
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), threadpool_limits(1):
+    with (
+        _no_settings_of_the_shell(),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+        threadpool_limits(1),
+    ):
         code = pytest.main(
             [
                 *targets,
-                *(
-                    "-p",
-                    "gradlab.grading.plugin",
-                    "-p",
-                    "no:cacheprovider",
-                    "-p",
-                    "no:faulthandler",
-                    "-p",
-                    "no:unraisableexception",
-                ),
+                *("--disable-plugin-autoload", "-p", "gradlab.grading.plugin"),
+                *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:unraisableexception"),
                 *("-q", "--no-header", "--no-summary", "--tb=short", "--capture=no", "--import-mode=importlib"),
                 *("--rootdir", str(run.assignment.course.root), "-c", os.devnull, "-W", "ignore"),
             ],
@@ -135,6 +131,16 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
             f"{run.assignment.name} submission={student}: expected the hidden graders to come to a result, got {what}. "
             f"No score was written. See it: pytest {folder} --submission PATH --grading-seed {run.seed} --pdb"
         )
+
+
+@contextlib.contextmanager
+def _no_settings_of_the_shell() -> Iterator[None]:
+    """Grade alike in every shell: an ``-x`` in PYTEST_ADDOPTS would end the graders at the first check that fails."""
+    settings = {name: os.environ.pop(name) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS") if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(settings)
 
 
 class _Named:

@@ -31,6 +31,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 START_S = 30
 FAREWELL_S = 0.2
 FIRST_UID = 1_900_000_000
+PIDS = 2**22  # Linux gives no process a greater number (PID_MAX_LIMIT)
+USERS_OF_A_PROCESS = 50
 _COUNTER = itertools.count()
 
 # What runs first inside: it sees our package and the third-party ones, and not the folder it stands in.
@@ -87,7 +89,7 @@ def start_sandbox(limits: Limits, *, unsafe: bool = False, hidden: tuple[Path, .
     seccomp = None if unsafe else seccomp_pipe()
     around = [] if unsafe else _bubblewrap(limits, seccomp, hidden)
     ours, theirs = socket.socketpair()
-    uid = FIRST_UID + (os.getpid() * 64 + next(_COUNTER)) % 90_000_000 if os.getuid() == 0 and not unsafe else 0
+    uid = _next_uid() if os.getuid() == 0 and not unsafe else 0
     code = BOOTSTRAP.format(fd=theirs.fileno(), uid=uid, limits=limits.rlimits)
     if unsafe:
         code = code.replace('"/opt/gradlab", "/opt/site"', f"{str(PACKAGE.parent)!r}, *{_site_packages()!r}")
@@ -108,6 +110,11 @@ def start_sandbox(limits: Limits, *, unsafe: bool = False, hidden: tuple[Path, .
     sandbox = Sandbox(process, ours, cgroup, _in_force(uid, cgroup, seccomp is not None, unsafe), watchdog, unsafe)
     _await_ready(sandbox)
     return sandbox
+
+
+def _next_uid() -> int:
+    """A user that no other process of this machine gives to a sandbox: who shares one shares its limit of processes."""
+    return FIRST_UID + next(_COUNTER) % USERS_OF_A_PROCESS * PIDS + os.getpid()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
