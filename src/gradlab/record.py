@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import json
 import math
@@ -19,9 +18,10 @@ import numpy as np
 
 from gradlab.course import Assignment
 from gradlab.errors import CourseError
+from gradlab.modules import load_module
 from gradlab.reference import Namespace, reference_namespace
 
-__all__ = ["load_module", "record", "recordings"]
+__all__ = ["record", "recordings"]
 
 
 def record(assignment: Assignment) -> Path:
@@ -51,29 +51,6 @@ def recordings(assignment: Assignment) -> dict[str, Any]:
     module = load_module(assignment.graders / "recordings.py")
     with _without_data(), contextlib.redirect_stdout(io.StringIO()):
         return {name: _recorded(f"{assignment.name}/{name}", make, reference) for name, make in _functions(module)}
-
-
-def load_module(path: Path) -> ModuleType:
-    """A Python file of the course's staff as a module, run anew.
-
-    Raises
-    ------
-    CourseError
-        Where the file is missing or fails.
-    """
-    if not path.is_file():
-        raise CourseError(
-            f"{path}: expected a Python file, got none. Write it; docs/architecture.md says what it holds."
-        )
-    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise CourseError(f"{path}: expected a Python file, got one that cannot be imported. Rename it to end in .py.")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise CourseError(f"{path}: expected it to run, got {type(error).__name__}: {error}. Mend the file.") from error
-    return module
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, Callable[[Namespace], Any]]]:

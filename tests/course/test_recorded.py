@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gradlab.course import Course
-from gradlab.record import load_module, recordings
+from gradlab.modules import load_module
+from gradlab.record import recordings
 
 HERE = Path(__file__).parent
 COURSE = Course.find(HERE)

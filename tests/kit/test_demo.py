@@ -13,7 +13,6 @@ from gradlab.course import Assignment, Course
 from gradlab.demo import make_class
 from gradlab.errors import CourseError
 from gradlab.grading.diagnosis import load_misconceptions
-from gradlab.record import load_module
 
 COURSE = Course.find(Path(__file__).parent)
 
@@ -91,16 +90,6 @@ def test_troublemakers(dropout, members):
     assert any('print("x" * 999_999)' in code.source for code in planned(dropout, prints).code)
     outputs = [cell.get("outputs") for cell in json.loads(prints.notebook.read_text())["cells"]]
     assert sum(len(output[0]["text"]) for output in outputs if output) == 100 * 100
-
-
-def test_styles(dropout):
-    """Every style gives sources that compile, for exercises that are there."""
-    styles = load_module(dropout.graders / "styles.py")
-    names = {exercise.name for exercise in dropout.exercises}
-    for style in (styles.binomial_masks(), styles.generator_masks()):
-        assert style.keys() <= names
-        for source in style.values():
-            compile(source, "style", "exec")
 
 
 def test_again(dropout, members):

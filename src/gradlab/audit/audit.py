@@ -83,9 +83,9 @@ class _Audit:
 
     def __post_init__(self) -> None:
         self.every = tuple(exercise.name for exercise in self.assignment.exercises)
-        self.diagnosis = Diagnosis(self.assignment, self.seeds, {})
         # read before the long work begins: a file that is broken is told at once
         self.specs = [one for one in load_misconceptions(self.assignment).values() if self._asked(one.exercise)]
+        self.diagnosis = Diagnosis(tuple(self.specs), {})
         self.right = [one for one in load_variants(self.assignment) if any(map(self._asked, one.sources))]
         self.equivalents = load_equivalents(self.assignment)
 

@@ -17,7 +17,8 @@ from gradlab.grading.diagnosis import with_solutions
 from gradlab.grading.grade import run_checks
 from gradlab.grading.run import Run
 from gradlab.grading.verdict import CheckResult, Outcome
-from gradlab.sandbox.session import Session, SubmissionError
+from gradlab.sandbox.failures import SubmissionError
+from gradlab.sandbox.session import Session
 from gradlab.template import BLANK, exercise_of
 
 __all__ = ["reach", "reach_of"]

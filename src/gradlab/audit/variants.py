@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gradlab.course import Assignment
 from gradlab.errors import CourseError
-from gradlab.record import load_module
+from gradlab.modules import load_module
 
 __all__ = ["Variant", "load_variants", "variant"]
 
@@ -46,14 +46,16 @@ def variant(*, exercise: str = "") -> Callable[[Source], Source]:
 
 
 def load_variants(assignment: Assignment) -> list[Variant]:
-    """The variants of ``variants.py``, and the styles of ``styles.py`` (each of which fills several cells), if any.
+    """The variants of ``variants.py`` and of every ``variants_*.py`` beside it.
 
     Raises
     ------
     CourseError
         Where one belongs to an exercise that the assignment has not.
     """
-    found = [*_marked(assignment), *_styles(assignment)]
+    modules = [load_module(path) for path in sorted(assignment.graders.glob("variants*.py"))]
+    marked = [getattr(value, "variant", None) for module in modules for value in vars(module).values()]
+    found = [one for one in marked if isinstance(one, Variant)]
     names = {exercise.name for exercise in assignment.exercises}
     for one in found:
         if unknown := set(one.sources) - names:
@@ -62,24 +64,3 @@ def load_variants(assignment: Assignment) -> list[Variant]:
                 f"Known: {', '.join(sorted(names))}."
             )
     return found
-
-
-def _marked(assignment: Assignment) -> list[Variant]:
-    path = assignment.graders / "variants.py"
-    if not path.is_file():
-        return []
-    marked = (getattr(value, "variant", None) for value in vars(load_module(path)).values())
-    return [one for one in marked if isinstance(one, Variant)]
-
-
-def _styles(assignment: Assignment) -> list[Variant]:
-    path = assignment.graders / "styles.py"
-    if not path.is_file():
-        return []
-    module = load_module(path)
-    makers = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
-    return [
-        Variant(make.__name__, (make.__doc__ or "").strip(), make())
-        for make in makers
-        if callable(make) and not make.__name__.startswith("_")
-    ]

@@ -20,7 +20,7 @@ from pathlib import Path
 from gradlab.cells import find_notebook
 from gradlab.course import Assignment, Course
 from gradlab.errors import GradlabError
-from gradlab.grading.grade import GradeOptions, grade
+from gradlab.grading.grade import GradeOptions, grade, new_seed
 from gradlab.grading.verdict import Verdict
 from gradlab.received import MAX_NOTEBOOK_BYTES
 
@@ -56,8 +56,10 @@ def grade_all(
     """The graded submissions, as they come. `submissions` maps each student to the folder of the submission.
 
     A verdict is reused where neither the submission nor anything that it was judged by has changed, unless `force`.
+    All are judged on the same inputs, new in each run, so that what misconceptions come to is found out once for all.
     """
     course_digest = digest_of_course(assignment, options)
+    options = replace(options, seed=new_seed() if options.seed is None else options.seed)
     waiting: dict[str, tuple[Path, str]] = {}
     for student, folder in submissions.items():
         digest = digest_of_submission(folder, course_digest)

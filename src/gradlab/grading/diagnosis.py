@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 
 from gradlab.cells import Code, plan
 from gradlab.course import Assignment
 from gradlab.errors import CourseError
 from gradlab.grading.evidence import same_evidence
 from gradlab.grading.marks import Spec, misconceptions_of
-from gradlab.grading.run import Run
 from gradlab.grading.verdict import CheckResult, Misconception, Outcome
-from gradlab.sandbox.session import Session
+from gradlab.modules import load_module
 
 __all__ = ["diagnose", "load_misconceptions", "with_solutions"]
 
-RunChecks = Callable[[Run, str, Iterable[str]], None]
+Results = Mapping[str, Sequence[CheckResult]]
+"""By exercise, what its checks found."""
+
+Rival = Callable[[Spec], Iterable[CheckResult]]
+"""What the checks of its exercise find in a misconception, on the inputs that the submission got."""
 
 
 def load_misconceptions(assignment: Assignment) -> dict[str, Spec]:
@@ -32,7 +31,7 @@ def load_misconceptions(assignment: Assignment) -> dict[str, Spec]:
         Where one belongs to an exercise that the assignment has not.
     """
     path = assignment.graders / "misconceptions.py"
-    specs = misconceptions_of(_module(path)) if path.is_file() else {}
+    specs = misconceptions_of(load_module(path)) if path.is_file() else {}
     names = {exercise.name for exercise in assignment.exercises}
     for spec in specs.values():
         if spec.exercise not in names:
@@ -41,16 +40,6 @@ def load_misconceptions(assignment: Assignment) -> dict[str, Spec]:
                 f"Known: {', '.join(sorted(names))}."
             )
     return specs
-
-
-@functools.cache
-def _module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"misconceptions_{path.parent.name}", path)
-    if spec is None or spec.loader is None:
-        raise CourseError(f"{path}: expected a Python module, got something else.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def with_solutions(assignment: Assignment, sources: dict[str, str]) -> tuple[Code, ...]:
@@ -62,42 +51,30 @@ def with_solutions(assignment: Assignment, sources: dict[str, str]) -> tuple[Cod
     return plan(assignment, cells).code
 
 
-def diagnose(run: Run, run_checks: RunChecks) -> dict[str, Misconception]:
-    """The cause of each failed exercise, where a misconception's own run looks the same."""
-    specs = load_misconceptions(run.assignment)
+def diagnose(results: Results, specs: Iterable[Spec], rival: Rival) -> dict[str, Misconception]:
+    """The cause of each failed exercise: the misconception that comes to the same, by what `rival` says of each.
+
+    It has the same outcome and evidence in each failed check; of several, the one that passes most of what was passed.
+    """
     causes = {}
-    for exercise, results in run.results.items():
-        wrong = {result.name: result for result in results if result.outcome is not Outcome.PASSED}
-        answered = all(result.outcome is Outcome.FAILED for result in wrong.values())
-        rivals = [spec for spec in specs.values() if spec.exercise == exercise]
-        if wrong and answered and rivals:
-            spec = _match(run, run_checks, rivals, results)
-            if spec:
-                causes[exercise] = Misconception(spec.name, spec.explanation, spec.hint)
+    for exercise, checks in results.items():
+        wrong = [check for check in checks if check.outcome is not Outcome.PASSED]
+        if not wrong or any(check.outcome is not Outcome.FAILED for check in wrong):
+            continue
+        alike = [(spec, rival(spec)) for spec in specs if spec.exercise == exercise]
+        likeness = {spec: score for spec, found in alike if (score := _likeness(checks, found)) is not None}
+        if likeness:
+            spec = max(likeness, key=likeness.__getitem__)
+            causes[exercise] = Misconception(spec.name, spec.explanation, spec.hint)
     return causes
 
 
-def _match(run: Run, run_checks: RunChecks, rivals: list[Spec], results: list[CheckResult]) -> Spec | None:
-    """The rival with the same outcome and evidence in each failed check; of several, the nearest in the others."""
-    alike = [(spec, score) for spec in rivals if (score := _likeness(run, run_checks, spec, results)) is not None]
-    return max(alike, key=lambda pair: pair[1])[0] if alike else None
-
-
-def _likeness(run: Run, run_checks: RunChecks, spec: Spec, results: list[CheckResult]) -> float | None:
-    """The share of the passed checks that the misconception passes too; None where it fails otherwise."""
-    seen = {result.name: result for result in results}
-    wrong = [name for name, result in seen.items() if result.outcome is not Outcome.PASSED]
-    right = [name for name in seen if name not in wrong]
-    session = Session(with_solutions(run.assignment, {spec.exercise: spec.source}), unsafe=run.session.unsafe)
-    rival = Run(run.assignment, session, run.seed, check_s=run.check_s, fallback=False)
-    rival.go_on = lambda exercise, result: result.name in right or _same(result, seen[result.name])
-    file = f"test_{spec.exercise}.py"
-    try:
-        run_checks(rival, spec.name, [f"{file}::{name}" for name in wrong + right])
-    finally:
-        session.stop()
-    found = {result.name: result for result in rival.results.get(spec.exercise, ())}
-    if not all(name in found and _same(found[name], seen[name]) for name in wrong):
+def _likeness(checks: Iterable[CheckResult], rival: Iterable[CheckResult]) -> float | None:
+    """The share of the passed checks that the rival passes too; None where it fails otherwise."""
+    found = {result.name: result for result in rival}
+    right = [check.name for check in checks if check.outcome is Outcome.PASSED]
+    wrong = [check for check in checks if check.outcome is not Outcome.PASSED]
+    if not all(check.name in found and _same(found[check.name], check) for check in wrong):
         return None
     same = sum(found[name].outcome is Outcome.PASSED for name in right if name in found)
     return same / len(right) if right else 1.0

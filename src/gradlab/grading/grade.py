@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,14 @@ from threadpoolctl import threadpool_limits
 from gradlab.cells import plan, read_submission
 from gradlab.course import Assignment
 from gradlab.errors import GraderError
-from gradlab.grading.diagnosis import diagnose
+from gradlab.grading.diagnosis import diagnose, load_misconceptions, with_solutions
+from gradlab.grading.marks import Spec
 from gradlab.grading.plugin import RUN
 from gradlab.grading.run import CHECK_S, Run
-from gradlab.grading.verdict import ExerciseResult, Misconception, Verdict
+from gradlab.grading.verdict import CheckResult, ExerciseResult, Misconception, Verdict
 from gradlab.sandbox.session import Session
 
-__all__ = ["GradeOptions", "grade", "run_checks"]
+__all__ = ["GradeOptions", "grade", "new_seed", "run_checks"]
 
 
 UNSAFE = "graded with --unsafe-no-sandbox: nothing protected the machine, and this verdict can be forged."
@@ -35,6 +37,11 @@ class GradeOptions:
     seed: int | None = None
     timeout_s: float | None = None
     unsafe_no_sandbox: bool = False
+
+
+def new_seed() -> int:
+    """A seed that nobody can foresee."""
+    return secrets.randbits(53)
 
 
 @dataclass
@@ -60,11 +67,12 @@ def grade(
     received = read_submission(notebook) if notebook else None
     planned = plan(assignment, (received.cells if received else None) or ())
     session = Session(planned.code, unsafe=options.unsafe_no_sandbox, hidden=(assignment.course.root,))
-    seed = secrets.randbits(53) if options.seed is None else options.seed
+    seed = new_seed() if options.seed is None else options.seed
     run = Run(assignment, session, seed, check_s=options.timeout_s or CHECK_S, untouched=planned.unchanged)
     try:
         run_checks(run, student)
-        causes = diagnose(run, run_checks)
+        rival = partial(_rival, assignment, seed, run.check_s, session.unsafe)
+        causes = diagnose(run.results, load_misconceptions(assignment).values(), rival)
     finally:
         session.stop()
     return Verdict(
@@ -82,6 +90,18 @@ def grade(
         sandbox=session.in_force,
         cpu_s=round(session.cpu_s, 3),
     )
+
+
+@lru_cache(maxsize=256)
+def _rival(assignment: Assignment, seed: int, check_s: float, unsafe: bool, spec: Spec) -> tuple[CheckResult, ...]:
+    """What a misconception's own checks find in it; run once for all submissions that are graded on one seed."""
+    session = Session(with_solutions(assignment, {spec.exercise: spec.source}), unsafe=unsafe)
+    run = Run(assignment, session, seed, check_s=check_s, fallback=False)
+    try:
+        run_checks(run, spec.name, [f"test_{spec.exercise}.py"])
+    finally:
+        session.stop()
+    return tuple(run.results.get(spec.exercise, ()))
 
 
 def _exercises(run: Run, causes: dict[str, Misconception]) -> Iterable[ExerciseResult]:

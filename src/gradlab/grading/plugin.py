@@ -26,7 +26,8 @@ from gradlab.grading.marks import MARKS
 from gradlab.grading.run import AFTER_TIME_OUT_S, CHECK_S, Failure, Run
 from gradlab.grading.submission import Submission
 from gradlab.grading.verdict import CheckResult, Outcome
-from gradlab.sandbox.session import Session, clean
+from gradlab.sandbox.failures import clean
+from gradlab.sandbox.session import Session
 
 __all__ = ["RUN"]
 

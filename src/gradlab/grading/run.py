@@ -18,7 +18,8 @@ from gradlab.course import Assignment
 from gradlab.grading.submission import Submission
 from gradlab.grading.verdict import CheckResult, Outcome
 from gradlab.reference import reference_namespace
-from gradlab.sandbox.session import HostDiedError, HostTimedOutError, Session, SubmissionError
+from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
+from gradlab.sandbox.session import Session
 
 __all__ = ["CHECK_S", "Failure", "Run"]
 

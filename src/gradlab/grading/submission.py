@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from gradlab.sandbox.codec import CodecError, encode
-from gradlab.sandbox.session import HostDiedError, HostTimedOutError, Session, SubmissionError, clean
+from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, clean
+from gradlab.sandbox.session import Session
 
 __all__ = ["Call", "Remote", "Submission"]
 

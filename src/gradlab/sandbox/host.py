@@ -21,7 +21,8 @@ import traceback
 import types
 from typing import Any
 
-from gradlab.sandbox.codec import HEADER, CodecError, decode, encode, frame_lengths
+from gradlab.sandbox.codec import CodecError
+from gradlab.sandbox.wire import HungUpError, receive, send
 
 __all__ = ["main"]
 
@@ -107,23 +108,11 @@ class Host:
             self._send({"error": {"type": "CodecError", "message": str(error), "frames": []}})
 
     def _send(self, message: dict[str, Any]) -> None:
-        for part in encode(message, self._opaque):
-            self.connection.sendall(part)
+        send(lambda: self.connection, message, self._opaque)
 
     def _receive(self) -> dict[str, Any]:
-        tree, buffers = frame_lengths(bytes(self._read(HEADER.size)))
-        message: dict[str, Any] = decode(bytes(self._read(tree)), self._read(buffers), self._local)
+        message: dict[str, Any] = receive(lambda: self.connection, self._local)
         return message
-
-    def _read(self, count: int) -> bytearray:
-        data = bytearray(count)
-        view = memoryview(data)
-        while view:
-            got = self.connection.recv_into(view)
-            if not got:
-                raise HungUpError
-            view = view[got:]
-        return data
 
     def _opaque(self, value: Any) -> list[Any]:
         """The token of an object that stays here."""
@@ -273,10 +262,6 @@ class Host:
             "frames": frames[-TRACEBACK_FRAMES:],
             "not_implemented": isinstance(error, NotImplementedError),
         }
-
-
-class HungUpError(Exception):
-    """The trusted side closed the connection."""
 
 
 class Anything:

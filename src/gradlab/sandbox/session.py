@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
+from gradlab.sandbox.alarm import AlarmError, alarm
 from gradlab.sandbox.bubblewrap import Sandbox, start_sandbox
-from gradlab.sandbox.codec import HEADER, CodecError, decode, encode, frame_lengths
+from gradlab.sandbox.codec import CodecError
+from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, clean, submission_error
 from gradlab.sandbox.limits import Limits
+from gradlab.sandbox.wire import HungUpError, receive, send
 
 __all__ = ["CellToRun", "HostDiedError", "HostTimedOutError", "Session", "SubmissionError"]
 
@@ -26,7 +25,6 @@ SESSION_S = 1200.0
 """How long a submission may keep us waiting in all: cells that are run again after each crash add up."""
 BAD_CELLS = 3
 NESTED_CALLS = 8
-_CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
 
 
 class CellToRun(Protocol):
@@ -36,28 +34,6 @@ class CellToRun(Protocol):
     def label(self) -> str: ...
     @property
     def source(self) -> str: ...
-
-
-class SubmissionError(Exception):
-    """The student's code raised: the exception's type and message, and the lines of the notebook it came through."""
-
-    def __init__(self, kind: str, message: str, frames: Sequence[tuple[str, int, str]], *, stub: bool = False) -> None:
-        super().__init__(kind, message)
-        self.kind, self.message, self.frames, self.stub = kind, message, tuple(frames), stub
-
-    def __str__(self) -> str:
-        where = "".join(f"\n  {cell}, line {line}: {text}" for cell, line, text in self.frames[-3:])
-        return f"{self.kind}: {self.message}" + where
-
-
-class HostDiedError(Exception):
-    """The host ended, or answered with bytes that are no answer; `excess` where it used too much of something."""
-
-    excess = False
-
-
-class HostTimedOutError(Exception):
-    """No answer came in time."""
 
 
 class Session:
@@ -205,11 +181,11 @@ class Session:
     def _reply_to(self, message: dict[str, Any]) -> dict[str, Any]:
         """The trusted side's answer to a call back. What fails in it is told to the student's code, that asked."""
         try:
-            with _alarm(min(self.deadline, self._end_s) - time.monotonic()):
+            with alarm(min(self.deadline, self._end_s) - time.monotonic()):
                 return self.call_back(message)  # type: ignore[no-any-return]
         except (HostDiedError, HostTimedOutError):
             raise
-        except _AlarmError:
+        except AlarmError:
             raise HostTimedOutError from None
         except Exception as error:  # noqa: BLE001 (a wrong call by the student's code may fail in any way)
             return {"error": _told(error)}
@@ -221,7 +197,7 @@ class Session:
         if reply.get("states"):
             self.take_over(reply["states"])
         if "error" in reply:
-            raise _submission_error(reply["error"])
+            raise submission_error(reply["error"])
         if "ok" not in reply:
             raise HostDiedError("the host sent no answer")
         return reply["ok"]
@@ -238,66 +214,34 @@ class Session:
         return self.sandbox.connection
 
     def _send(self, message: dict[str, Any]) -> None:
-        try:
-            parts = encode(message, self.opaque)
-        except CodecError as error:
-            if "callback" in message or "op" in message:
-                raise
-            parts = encode({"error": str(error)}, self.opaque)
-        try:
-            for part in parts:
-                self._connection().sendall(part)
-        except TimeoutError:
-            raise HostTimedOutError from None
-        except OSError:
-            raise HostDiedError("the host has ended") from None
+        with _as_ours():
+            try:
+                send(self._connection, message, self.opaque)
+            except CodecError as error:
+                if "callback" in message or "op" in message:
+                    raise
+                send(self._connection, {"error": str(error)}, self.opaque)
 
     def _receive(self) -> dict[str, Any]:
-        try:
-            tree, buffers = frame_lengths(bytes(self._read(HEADER.size)))
-            message = decode(bytes(self._read(tree)), self._read(buffers), self.remote)
-        except CodecError as error:
-            raise HostDiedError(f"the host sent bytes that are no answer: {error}") from None
+        with _as_ours():
+            try:
+                message = receive(self._connection, self.remote)
+            except CodecError as error:
+                raise HostDiedError(f"the host sent bytes that are no answer: {error}") from None
         if type(message) is not dict or not all(type(key) is str for key in message):
             raise HostDiedError("the host sent something that is no answer")
         return message
 
-    def _read(self, count: int) -> bytearray:
-        data = bytearray(count)
-        view = memoryview(data)
-        try:
-            while view:
-                got = self._connection().recv_into(view)
-                if not got:
-                    raise HostDiedError("the host has ended")
-                view = view[got:]
-        except TimeoutError:
-            raise HostTimedOutError from None
-        except OSError:
-            raise HostDiedError("the host has ended") from None
-        return data
 
-
-def clean(text: str, limit: int = 2000) -> str:
-    """`text` without control characters or terminal escapes, and bounded."""
-    return _CONTROL.sub("�", text[:limit])
-
-
-def _submission_error(error: Any) -> SubmissionError:
-    """The student's exception, from a reply that may hold anything."""
-    fields = error if type(error) is dict else {}
-    kind, message, frames = fields.get("type"), fields.get("message"), fields.get("frames")
-    safe = [
-        (clean(frame[0], 200), frame[1], clean(frame[2], 200))
-        for frame in (frames if type(frames) is list else [])[:10]
-        if type(frame) is list and [type(part) for part in frame] == [str, int, str]
-    ]
-    return SubmissionError(
-        clean(kind, 100) if type(kind) is str else "Exception",
-        clean(message) if type(message) is str else "",
-        safe,
-        stub=fields.get("not_implemented") is True,
-    )
+@contextlib.contextmanager
+def _as_ours() -> Iterator[None]:
+    """What a socket says of the other side, in a session's words."""
+    try:
+        yield
+    except TimeoutError:
+        raise HostTimedOutError from None
+    except (OSError, HungUpError):
+        raise HostDiedError("the host has ended") from None
 
 
 def _told(error: Exception) -> str:
@@ -306,35 +250,6 @@ def _told(error: Exception) -> str:
         return f"{type(error).__name__}: {error}"[:500]
     except Exception:  # noqa: BLE001 (a message may quote an integer that Python refuses to print)
         return type(error).__name__
-
-
-class _AlarmError(BaseException):
-    """The time for a call back is up. No `Exception`: the code that it interrupts may catch those."""
-
-
-@contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Bound the trusted side's own work for a student's call (in the main thread, where signals can).
-
-    Call backs nest: the alarm of the outer one, which rings no earlier, goes on when the inner one is done.
-    """
-    if seconds == float("inf") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        raise _AlarmError
-
-    started_s = time.monotonic()
-    previous = signal.signal(signal.SIGALRM, ring)
-    outer_s, _ = signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
-    try:
-        yield
-    finally:
-        left_s = max(outer_s - (time.monotonic() - started_s), 0.001) if outer_s else 0.0
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-        signal.setitimer(signal.ITIMER_REAL, left_s)
 
 
 def _no_call_backs(message: dict[str, Any]) -> Any:

@@ -13,8 +13,9 @@ import pytest
 
 from gradlab.grading.submission import Submission
 from gradlab.sandbox import bubblewrap, seccomp, watchdog
+from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab.sandbox.limits import Limits, best_cgroup
-from gradlab.sandbox.session import HostDiedError, HostTimedOutError, Session, SubmissionError
+from gradlab.sandbox.session import Session
 from gradlab.sandbox.watchdog import usage_of
 
 SMALL = Limits(memory_mib=400, processes=16, scratch_mib=32)

@@ -11,8 +11,9 @@ import pytest
 from gradlab.errors import SandboxError
 from gradlab.grading.submission import Remote, Submission
 from gradlab.sandbox import bubblewrap
+from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab.sandbox.limits import Limits
-from gradlab.sandbox.session import HostDiedError, HostTimedOutError, Session, SubmissionError
+from gradlab.sandbox.session import Session
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,8 @@ def test_a_reply_that_is_no_answer_ends_the_host(notebook):
     """Forged bytes on the socket cost the forger the check, and nobody else anything."""
     nb = notebook(
         "import os, socket\n"
-        "def forge(data):\n    for fd in range(3, 1024):\n        try: os.write(fd, data)\n        except OSError: pass\n"
+        "def forge(data):\n    for fd in range(3, 1024):\n"
+        "        try: os.write(fd, data)\n        except OSError: pass\n",
     )
     forge = nb.forge
     with pytest.raises(HostDiedError, match="the host sent"):

@@ -1,33 +1,6 @@
-"""The inverted dropout assignment solved in other styles, all correct: a grader that takes points from them is wrong.
+"""Right solutions of the inverted dropout assignment as a whole: what one exercise leaves behind, another takes up."""
 
-Each function returns {exercise: the source of its solution cell}; what it leaves out is as the instructor has it.
-"""
-
-
-def binomial_masks() -> dict[str, str]:
-    """Binomial masks, a ValueError, dropout before ReLU, batches by choice, steps in place, a loop over layers."""
-    return {
-        "dropout": _BINOMIAL_DROPOUT,
-        "net": _DROPOUT_BEFORE_RELU,
-        "train_from_scratch": _CHOOSING_TRAINING,
-        "concise": _LOOPING_CONCISE,
-    }
-
-
-def generator_masks() -> dict[str, str]:
-    """A Generator and np.where; dropout called with 0 where nothing is to be dropped; whole batches only, sums."""
-    return {
-        "dropout": _GENERATOR_DROPOUT,
-        "net": _ALWAYS_CALLING_NET,
-        "train_from_scratch": _SUMMING_TRAINING,
-        "concise": _NAMED_CONCISE,
-    }
-
-
-def short_forms() -> dict[str, str]:
-    """Scaled masks, a mask of its own in the net, draws with replacement, predictions in batches."""
-    return {"dropout": _SHORT_DROPOUT, "net": _OWN_MASKS, "train_from_scratch": _DRAWING_TRAINING}
-
+from gradlab.audit import variant
 
 _BINOMIAL_DROPOUT = """\
 def dropout(X, drop_prob):
@@ -183,3 +156,31 @@ def concise(sizes=(784, 256, 256, 10), drop_probs=(0.2, 0.5), lr=0.5, batch_size
     net = Sequential(first, Dropout(drop_prob=drop_probs[0]), second, Dropout(drop_prob=drop_probs[1]), third)
     return [net, Trainer(net=net, batch_size=batch_size, lr=lr)]
 """
+
+
+@variant()
+def binomial_masks() -> dict[str, str]:
+    """Binomial masks, a ValueError, dropout before ReLU, batches by choice, steps in place, a loop over layers."""
+    return {
+        "dropout": _BINOMIAL_DROPOUT,
+        "net": _DROPOUT_BEFORE_RELU,
+        "train_from_scratch": _CHOOSING_TRAINING,
+        "concise": _LOOPING_CONCISE,
+    }
+
+
+@variant()
+def generator_masks() -> dict[str, str]:
+    """A Generator and np.where; dropout called with 0 where nothing is to be dropped; whole batches only, sums."""
+    return {
+        "dropout": _GENERATOR_DROPOUT,
+        "net": _ALWAYS_CALLING_NET,
+        "train_from_scratch": _SUMMING_TRAINING,
+        "concise": _NAMED_CONCISE,
+    }
+
+
+@variant()
+def short_forms() -> dict[str, str]:
+    """Scaled masks, a mask of its own in the net, draws with replacement, predictions in batches."""
+    return {"dropout": _SHORT_DROPOUT, "net": _OWN_MASKS, "train_from_scratch": _DRAWING_TRAINING}

@@ -1,26 +1,6 @@
-"""The dropout assignment solved in other styles, all correct: a grader that takes points from them is wrong.
+"""Right solutions of the dropout assignment as a whole: what one exercise leaves behind, another takes up."""
 
-Each function returns {exercise: the source of its solution cell}; what it leaves out is as the instructor has it.
-"""
-
-
-def binomial_masks() -> dict[str, str]:
-    """Binomial masks, dict caches, layers built from the last, a permutation each epoch, comprehensions."""
-    return {
-        "dropout_forward": _BINOMIAL_FORWARD,
-        "dropout_backward": _BINOMIAL_BACKWARD,
-        "fully_connected_net": _KEYED_NET,
-        "update_rules": _PLAIN_RULES,
-        "solver": _PERMUTING_SOLVER,
-        "overfit_small_data": _SEARCHED_SCALES,
-        "regularization_experiment": _SHORT_EXPERIMENT,
-    }
-
-
-def generator_masks() -> dict[str, str]:
-    """Masks from a Generator, compared the other way and applied by indexing; a copy in test mode."""
-    return {"dropout_forward": _GENERATOR_FORWARD, "dropout_backward": _INDEXING_BACKWARD}
-
+from gradlab.audit import variant
 
 _BINOMIAL_FORWARD = """\
 def dropout_forward(x, dropout_param):
@@ -243,3 +223,23 @@ def trained(data, dropout, hidden_dim, num_epochs):
 def regularization_experiment(data, dropouts=(1, 0.25), hidden_dim=500, num_epochs=25):
     return {dropout: trained(data, dropout, hidden_dim, num_epochs) for dropout in dropouts}
 """
+
+
+@variant()
+def binomial_masks() -> dict[str, str]:
+    """Binomial masks, dict caches, layers built from the last, a permutation each epoch, comprehensions."""
+    return {
+        "dropout_forward": _BINOMIAL_FORWARD,
+        "dropout_backward": _BINOMIAL_BACKWARD,
+        "fully_connected_net": _KEYED_NET,
+        "update_rules": _PLAIN_RULES,
+        "solver": _PERMUTING_SOLVER,
+        "overfit_small_data": _SEARCHED_SCALES,
+        "regularization_experiment": _SHORT_EXPERIMENT,
+    }
+
+
+@variant()
+def generator_masks() -> dict[str, str]:
+    """Masks from a Generator, compared the other way and applied by indexing; a copy in test mode."""
+    return {"dropout_forward": _GENERATOR_FORWARD, "dropout_backward": _INDEXING_BACKWARD}

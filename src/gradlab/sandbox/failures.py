@@ -1,0 +1,55 @@
+"""How a request to the host fails, in words that are safe to show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["HostDiedError", "HostTimedOutError", "SubmissionError", "clean", "submission_error"]
+
+_CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
+
+
+class SubmissionError(Exception):
+    """The student's code raised: the exception's type and message, and the lines of the notebook it came through."""
+
+    def __init__(self, kind: str, message: str, frames: Sequence[tuple[str, int, str]], *, stub: bool = False) -> None:
+        super().__init__(kind, message)
+        self.kind, self.message, self.frames, self.stub = kind, message, tuple(frames), stub
+
+    def __str__(self) -> str:
+        where = "".join(f"\n  {cell}, line {line}: {text}" for cell, line, text in self.frames[-3:])
+        return f"{self.kind}: {self.message}" + where
+
+
+class HostDiedError(Exception):
+    """The host ended, or answered with bytes that are no answer; `excess` where it used too much of something."""
+
+    excess = False
+
+
+class HostTimedOutError(Exception):
+    """No answer came in time."""
+
+
+def clean(text: str, limit: int = 2000) -> str:
+    """`text` without control characters or terminal escapes, and bounded."""
+    return _CONTROL.sub("�", text[:limit])
+
+
+def submission_error(error: Any) -> SubmissionError:
+    """The student's exception, from a reply that may hold anything."""
+    fields = error if type(error) is dict else {}
+    kind, message, frames = fields.get("type"), fields.get("message"), fields.get("frames")
+    safe = [
+        (clean(frame[0], 200), frame[1], clean(frame[2], 200))
+        for frame in (frames if type(frames) is list else [])[:10]
+        if type(frame) is list and [type(part) for part in frame] == [str, int, str]
+    ]
+    return SubmissionError(
+        clean(kind, 100) if type(kind) is str else "Exception",
+        clean(message) if type(message) is str else "",
+        safe,
+        stub=fields.get("not_implemented") is True,
+    )
