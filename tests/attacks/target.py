@@ -59,8 +59,7 @@ def test_again(submission, reference, rng):
     "model": '''
 import numpy as np
 
-from gradlab.grading import array, entries, expect_close, stands_in
-from gradlab.grading.judge import function, instance
+from gradlab.grading import array, entries, expect_close, function, instance, stands_in
 
 pytestmark = stands_in("scale")
 
@@ -81,8 +80,7 @@ def test_loss(submission, reference, rng):
     "train": '''
 import numpy as np
 
-from gradlab.grading import entries, expect_close, stands_in, unpack
-from gradlab.grading.judge import function, instance
+from gradlab.grading import entries, expect_close, function, instance, stands_in, unpack
 
 pytestmark = stands_in("scale", "Model")
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from gradlab.grading import judge
+from gradlab.grading import chance, judge
 from gradlab.grading.evidence import about, collect, observe, same_evidence
 from gradlab.grading.marks import misconception, misconceptions_of, time_limit, weight
 
@@ -131,14 +131,14 @@ def exact_tail(k, n, p):
 def test_binomial_tail_is_the_exact_sum(n, p):
     """The tail is that of the sums, for every count."""
     for k in range(n + 1):
-        assert judge.binomial_tail(k, n, p) == pytest.approx(exact_tail(k, n, p), rel=1e-9)
+        assert chance.binomial_tail(k, n, p) == pytest.approx(exact_tail(k, n, p), rel=1e-9)
 
 
 def test_binomial_tail_of_certain_and_impossible_counts():
     """p of 0 and 1, and counts out of range, have the tails that they should."""
-    assert [judge.binomial_tail(k, 5, 1.0) for k in (4, 5)] == [0.0, 1.0]
-    assert [judge.binomial_tail(k, 5, 0.0) for k in (0, 1)] == [1.0, 0.0]
-    assert judge.binomial_tail(-1, 5, 0.5) == judge.binomial_tail(6, 5, 0.5) == 0.0
+    assert [chance.binomial_tail(k, 5, 1.0) for k in (4, 5)] == [0.0, 1.0]
+    assert [chance.binomial_tail(k, 5, 0.0) for k in (0, 1)] == [1.0, 0.0]
+    assert chance.binomial_tail(-1, 5, 0.5) == chance.binomial_tail(6, 5, 0.5) == 0.0
 
 
 def test_binomial_tail_of_many_draws_follows_the_normal_law():
@@ -147,30 +147,30 @@ def test_binomial_tail_of_many_draws_follows_the_normal_law():
     sd = math.sqrt(n * p * (1 - p))
     for z in (0.5, 2.0, 6.0):
         expected = math.erfc(z / math.sqrt(2))
-        assert judge.binomial_tail(round(n * p + z * sd), n, p) == pytest.approx(expected, rel=0.1)
+        assert chance.binomial_tail(round(n * p + z * sd), n, p) == pytest.approx(expected, rel=0.1)
 
 
 def test_read_mask_finds_what_was_kept():
     """Entries are kept or dropped; zeros of the input cannot be read and count as dropped."""
     x = np.array([[1.0, -2.0], [3.0, 0.0]])
-    assert judge.read_mask([[4.0, 0.0], [12.0, 0.0]], x, 0.25).tolist() == [[True, False], [True, False]]
+    assert chance.read_mask([[4.0, 0.0], [12.0, 0.0]], x, 0.25).tolist() == [[True, False], [True, False]]
 
 
 def test_read_mask_refuses_another_scale():
     """A mask that was not divided by p fails, and the evidence says by what it was scaled."""
     with collect() as evidence, pytest.raises(judge.CheckFailed, match="the input's times 4"):
-        judge.read_mask(np.ones(5), np.ones(5), 0.25)
+        chance.read_mask(np.ones(5), np.ones(5), 0.25)
     assert evidence == {"scale of out": 0.25}
 
 
 def test_mask_in_sees_into_plain_caches():
     """A mask is found wherever it lies, also its complement; opaque caches leave the question open."""
     kept = np.array([True, False, True])
-    assert judge.mask_in(({"p": 0.5}, kept * 2.0), kept) is True
-    assert judge.mask_in({"dropped": ~kept}, kept) is True
-    assert judge.mask_in(({"p": 0.5}, None), kept) is False
-    assert judge.mask_in(({"p": 0.5}, np.ones(3)), kept) is False
-    assert judge.mask_in((Liar(),), kept) is None
+    assert chance.mask_in(({"p": 0.5}, kept * 2.0), kept) is True
+    assert chance.mask_in({"dropped": ~kept}, kept) is True
+    assert chance.mask_in(({"p": 0.5}, None), kept) is False
+    assert chance.mask_in(({"p": 0.5}, np.ones(3)), kept) is False
+    assert chance.mask_in((Liar(),), kept) is None
 
 
 def test_central_differences_take_the_entries_asked_for():

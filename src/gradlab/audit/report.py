@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sized
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 __all__ = ["AuditReport", "Flip", "Survivor", "WrongTried"]
+
+
+NAMED_RIGHT = 0.8
+"""Which share of the causes that are named must be right."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,6 @@ class WrongTried:
     cause: str = ""
     """The misconception that the diagnosis named."""
     cause_right: bool = False
-    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,13 @@ class AuditReport:
         return tuple(one for one in self.wrong if one.others)
 
     @property
+    def misnamed(self) -> tuple[WrongTried, ...]:
+        """Whose named cause is not the right one, where these are more than may be."""
+        named = [one for one in self.wrong if one.lost and one.cause]
+        wrong = tuple(one for one in named if not one.cause_right)
+        return wrong if len(named) - len(wrong) < NAMED_RIGHT * len(named) else ()
+
+    @property
     def flips(self) -> int:
         """Runs that ended otherwise than they should."""
         return sum(one.flips for one in self.steady)
@@ -101,8 +111,11 @@ class AuditReport:
     @property
     def faults(self) -> int:
         """How many things are to be mended."""
-        found: Iterable[Any] = (self.holes, self.missed, self.doubly, self.rejected, self.contradictions, self.errors)
-        return sum(map(len, found)) + self.flips + len(self.stale)
+        found: tuple[Sized, ...] = (
+            *(self.holes, self.missed, self.doubly, self.misnamed),
+            *(self.rejected, self.contradictions, self.stale, self.errors),
+        )
+        return sum(map(len, found)) + self.flips
 
     def exercises(self) -> dict[str, dict[str, int]]:
         """The numbers of each exercise."""

@@ -3,34 +3,54 @@
 What a grader module imports is here; `grade` is in `gradlab.grading.grade`, `grade_all` in `gradlab.grading.batch`.
 """
 
-from gradlab.grading.evidence import about, observe
+from gradlab.grading.chance import (
+    binomial_tail,
+    expect_share,
+    mask_in,
+    read_mask,
+    read_ratio,
+)
+from gradlab.grading.evidence import (
+    about,
+    observe,
+)
 from gradlab.grading.judge import (
     CheckFailed,
     array,
-    binomial_tail,
+    attempt,
     central_differences,
     entries,
     expect,
     expect_close,
-    expect_share,
+    expect_one_of,
+    function,
+    instance,
     number,
-    read_mask,
-    read_ratio,
     rel_error,
     unpack,
 )
-from gradlab.grading.marks import misconception, stands_in, time_limit, weight
+from gradlab.grading.marks import (
+    misconception,
+    stands_in,
+    time_limit,
+    weight,
+)
 
 __all__ = [
     "CheckFailed",
     "about",
     "array",
+    "attempt",
     "binomial_tail",
     "central_differences",
     "entries",
     "expect",
     "expect_close",
+    "expect_one_of",
     "expect_share",
+    "function",
+    "instance",
+    "mask_in",
     "misconception",
     "number",
     "observe",

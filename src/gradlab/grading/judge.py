@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from gradlab.grading.evidence import about, collect, describe, is_numeric, observe, same_evidence
+from gradlab.grading.evidence import describe, is_numeric, observe
 
 __all__ = [
     "CheckFailed",
-    "about",
     "array",
     "attempt",
-    "binomial_tail",
     "central_differences",
-    "collect",
     "entries",
     "expect",
     "expect_close",
     "expect_one_of",
-    "expect_share",
+    "fail",
     "function",
     "instance",
-    "mask_in",
     "number",
-    "observe",
-    "read_mask",
-    "read_ratio",
     "rel_error",
-    "same_evidence",
     "unpack",
 ]
 
@@ -40,7 +32,8 @@ Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
-_MAX_NESTING = 8
+_NUMBERS = (bool, int, float, complex, np.ndarray, np.generic, np.dtype)
+_PLAIN = (*_NUMBERS, str, bytes, list, tuple, dict, set, slice, range)
 
 
 class CheckFailed(AssertionError):
@@ -50,10 +43,11 @@ class CheckFailed(AssertionError):
 def expect(condition: object, message: str) -> None:
     """Fail the check with this message unless the condition holds."""
     if not condition:
-        _fail(message)
+        fail(message)
 
 
-def _fail(message: str) -> NoReturn:
+def fail(message: str) -> NoReturn:
+    """Fail the check with this message."""
     raise CheckFailed(message)
 
 
@@ -69,19 +63,19 @@ def array(value: object, shape: tuple[int, ...] | None = None, what: str = "the 
     """
     asked = f"an array of shape {shape}" if shape is not None else "an array of numbers"
     if not is_numeric(value):
-        _fail(f"{what}: expected {asked}, got {describe(value)}.")
+        fail(f"{what}: expected {asked}, got {describe(value)}.")
     if shape is not None and isinstance(value, np.ndarray) and value.shape != shape:  # before a huge one is widened
-        _fail(f"{what}: expected shape {shape}, got shape {value.shape}.")
+        fail(f"{what}: expected shape {shape}, got shape {value.shape}.")
     try:
         plain = np.array(value, dtype=dtype, order="C")
     except (ValueError, TypeError, OverflowError):
-        _fail(f"{what}: expected {asked}, got a list whose rows do not have one length.")
+        fail(f"{what}: expected {asked}, got a list whose rows do not have one length.")
     if plain.dtype.kind not in "biuf":
-        _fail(f"{what}: expected real numbers, got {describe(value)}.")
+        fail(f"{what}: expected real numbers, got {describe(value)}.")
     if shape is not None and plain.shape != shape:
-        _fail(f"{what}: expected shape {shape}, got shape {plain.shape}.")
+        fail(f"{what}: expected shape {shape}, got shape {plain.shape}.")
     if finite and not np.isfinite(plain).all():
-        _fail(f"{what}: {_not_finite(plain)}")
+        fail(f"{what}: {_not_finite(plain)}")
     return plain
 
 
@@ -96,7 +90,7 @@ def number(value: object, what: str = "the answer", *, finite: bool = True) -> f
     single = isinstance(value, np.ndarray | np.generic) and value.size == 1 and value.dtype.kind in "iuf"
     plain = isinstance(value, int | float) and not isinstance(value, bool)
     if not (single or plain):
-        _fail(f"{what}: expected a number, got {describe(value)}.")
+        fail(f"{what}: expected a number, got {describe(value)}.")
     try:
         result = float(np.asarray(value, dtype=np.float64).reshape(()))
     except OverflowError:
@@ -109,7 +103,7 @@ def unpack(value: object, names: Sequence[str], what: str) -> tuple[Any, ...]:
     """The parts of a reply that should be a tuple, such as ``(out, cache)``."""
     asked = f"({', '.join(names)})"
     if not isinstance(value, tuple | list):
-        _fail(f"{what}: expected {asked}, got {describe(value)}.")
+        fail(f"{what}: expected {asked}, got {describe(value)}.")
     expect(len(value) == len(names), f"{what}: expected {asked}, got {len(value)} values.")
     return tuple(value)
 
@@ -117,7 +111,7 @@ def unpack(value: object, names: Sequence[str], what: str) -> tuple[Any, ...]:
 def entries(value: object, what: str, names: Iterable[str] = ()) -> dict[Any, Any]:
     """A reply that should be a dictionary, with (at least) these names in it."""
     if not isinstance(value, dict):
-        _fail(f"{what}: expected a dictionary, got {describe(value)}.")
+        fail(f"{what}: expected a dictionary, got {describe(value)}.")
     missing = [name for name in names if name not in value]
     expect(not missing, f"{what}: {', '.join(missing)} missing; it holds {_listing(value)}.")
     return value
@@ -131,31 +125,14 @@ def _listing(names: Iterable[object]) -> str:
 def function(value: object, what: str) -> Callable[..., Any]:
     """A reply that should be something to call: a function or a class."""
     if not callable(value):
-        _fail(f"{what}: expected a function or a class, got {describe(value)}.")
+        fail(f"{what}: expected a function or a class, got {describe(value)}.")
     return value
 
 
 def instance(value: object, what: str) -> Any:
     """A reply that should be an object with attributes, and not plain data."""
-    plain = (
-        bool,
-        int,
-        float,
-        complex,
-        str,
-        bytes,
-        list,
-        tuple,
-        dict,
-        set,
-        np.ndarray,
-        np.generic,
-        np.dtype,
-        slice,
-        range,
-    )
-    if value is None or isinstance(value, plain):
-        _fail(f"{what}: expected an object, got {describe(value)}.")
+    if value is None or isinstance(value, _PLAIN):
+        fail(f"{what}: expected an object, got {describe(value)}.")
     return value
 
 
@@ -189,7 +166,7 @@ def expect_close(got: object, expected: npt.ArrayLike, what: str = "the answer",
     have = array(np.reshape(number(got, what), ()) if want.ndim == 0 else got, want.shape, what)
     wrong = np.abs(have - want) > atol + rtol * np.abs(want)
     if wrong.any():
-        _fail(f"{what}: {_difference(have, want, wrong)}{' ' + hint if hint else ''}")
+        fail(f"{what}: {_difference(have, want, wrong)}{' ' + hint if hint else ''}")
     return have
 
 
@@ -235,90 +212,3 @@ def central_differences(f: Callable[[Floats], float], x: npt.ArrayLike, h: float
         slope[where] = (above - f(point.copy())) / (2 * h)
         point[where] = kept
     return slope
-
-
-# --- Random numbers -------------------------------------------------------------------------------------
-
-
-def binomial_tail(k: int, n: int, p: float) -> float:
-    """The exact two-sided tail probability of `k` successes in `n` trials: twice the smaller tail, at most 1.
-
-    A check that fails where this is at most α fails a correct solution with a probability of at most α.
-
-    >>> binomial_tail(0, 4, 0.5)
-    0.125
-    """
-    if not 0 <= k <= n:
-        return 0.0
-    if p <= 0.0 or p >= 1.0:
-        return 1.0 if k == (n if p >= 1.0 else 0) else 0.0
-    if k < n * p:  # count failures instead, so that the walk below always leads away from the mean
-        k, p = n - k, 1.0 - p
-    log_first = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-    log_first += k * math.log(p) + (n - k) * math.log1p(-p)
-    j = np.arange(k, n, dtype=np.float64)
-    steps = np.cumsum(np.log((n - j) / (j + 1.0)) + (math.log(p) - math.log1p(-p)))
-    first = math.exp(log_first)
-    upper = first * (1.0 + float(np.sum(np.exp(steps))))
-    return min(1.0, 2.0 * min(upper, 1.0 - upper + first))
-
-
-def expect_share(kept: npt.ArrayLike, p: float, what: str, *, alpha: float = 1e-10, hint: str = "") -> None:
-    """Fail if independent draws of probability `p` would give such a share with at most `alpha`."""
-    flags = np.asarray(kept, dtype=bool)
-    k, n = int(flags.sum()), flags.size
-    observe(**{what: about(k / n, math.sqrt(p * (1 - p) / n))})
-    if binomial_tail(k, n, p) <= alpha:
-        _fail(f"{what}: expected about {p:.4g}, got {k / n:.4g} ({k} of {n}).{' ' + hint if hint else ''}")
-
-
-def read_ratio(out: object, x: npt.ArrayLike, what: str = "out") -> Floats:
-    """``out / x`` entry by entry; NaN where `x` is zero, for nothing can be read there."""
-    given = np.asarray(x, dtype=np.float64)
-    have = array(out, given.shape, what)
-    expect(not have[given == 0].any(), f"{what}: where the input is 0 the output should be 0, and it is not.")
-    ratio = np.full(given.shape, np.nan)
-    np.divide(have, given, out=ratio, where=given != 0)
-    return ratio
-
-
-def read_mask(out: object, x: npt.ArrayLike, p: float, what: str = "out", rtol: float = 1e-6) -> Mask:
-    """Which entries were kept, read from the output; fails unless each is 0 or the input's divided by `p`.
-
-    Entries where `x` is zero cannot be read and count as dropped.
-    """
-    ratio = read_ratio(out, x, what)
-    kept: Mask = np.nan_to_num(ratio) != 0
-    scale = float(np.median(ratio[kept])) if kept.any() else 0.0
-    observe(**{f"scale of {what}": scale * p})
-    wrong = kept & ~(np.abs(ratio * p - 1.0) <= rtol)
-    if wrong.any():
-        _fail(
-            f"{what}: with p = {p:g} each entry should be 0 or the input's times {1 / p:.6g}; "
-            f"{int(wrong.sum())} of {wrong.size} are not; the median scale of the kept ones is {scale:.6g}."
-        )
-    return kept
-
-
-def mask_in(cache: object, kept: npt.ArrayLike) -> bool | None:
-    """Whether a cache holds an array that tells kept from dropped entries; None where it cannot be seen into."""
-    pattern = np.asarray(kept, dtype=bool)
-    leaves = list(_leaves(cache))
-    arrays = [leaf for leaf in leaves if isinstance(leaf, np.ndarray) and leaf.size == pattern.size]
-    for leaf in arrays:
-        flags = np.reshape(leaf != 0, pattern.shape)
-        if np.array_equal(flags, pattern) or np.array_equal(flags, ~pattern):
-            return True
-    # numbers and words hold no mask; an object of the student's own, or positions of entries, may
-    plain = all(leaf is None or isinstance(leaf, bool | int | float | str | np.generic) for leaf in leaves)
-    return False if arrays or plain else None
-
-
-def _leaves(value: object, depth: int = 0) -> Iterator[object]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple) and depth < _MAX_NESTING:
-        for part in value:
-            yield from _leaves(part, depth + 1)
-    else:
-        yield value

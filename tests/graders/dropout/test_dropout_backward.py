@@ -13,12 +13,15 @@ import numpy as np
 
 from gradlab.grading import (
     array,
+    attempt,
     expect,
     expect_close,
+    expect_one_of,
+    function,
+    mask_in,
     observe,
     weight,
 )
-from gradlab.grading.judge import attempt, expect_one_of, function, mask_in
 
 
 @dataclass

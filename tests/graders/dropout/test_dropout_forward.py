@@ -12,13 +12,14 @@ from gradlab.grading import (
     expect,
     expect_close,
     expect_share,
+    function,
+    mask_in,
     observe,
     read_mask,
     read_ratio,
     unpack,
     weight,
 )
-from gradlab.grading.judge import function, mask_in
 
 
 def forward(submission, x, mode="train", **param):

@@ -17,6 +17,8 @@ from gradlab.grading import (
     expect,
     expect_close,
     expect_share,
+    function,
+    instance,
     number,
     observe,
     read_mask,
@@ -25,7 +27,6 @@ from gradlab.grading import (
     unpack,
     weight,
 )
-from gradlab.grading.judge import function, instance
 
 pytestmark = stands_in("dropout_forward", "dropout_backward")
 

@@ -13,6 +13,8 @@ from gradlab.grading import (
     entries,
     expect,
     expect_close,
+    function,
+    instance,
     number,
     observe,
     read_mask,
@@ -21,7 +23,6 @@ from gradlab.grading import (
     unpack,
     weight,
 )
-from gradlab.grading.judge import function, instance
 
 pytestmark = stands_in("dropout_forward", "dropout_backward", "adam", "FullyConnectedNet", "Solver")
 

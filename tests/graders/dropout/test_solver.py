@@ -12,15 +12,17 @@ import numpy as np
 from gradlab.grading import (
     CheckFailed,
     array,
+    attempt,
     entries,
     expect,
     expect_close,
+    function,
+    instance,
     number,
     observe,
     stands_in,
     weight,
 )
-from gradlab.grading.judge import attempt, function, instance
 
 pytestmark = stands_in("sgd_momentum", "rmsprop", "adam")
 

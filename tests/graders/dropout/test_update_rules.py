@@ -5,8 +5,7 @@ Accepted: epsilon inside or outside the square root, Adam's t counted from 0 or 
 
 import numpy as np
 
-from gradlab.grading import array, entries, expect, expect_close, number, unpack, weight
-from gradlab.grading.judge import expect_one_of, function
+from gradlab.grading import array, entries, expect, expect_close, expect_one_of, function, number, unpack, weight
 
 # --- The rules, in each form that is right -------------------------------------------------------------
 

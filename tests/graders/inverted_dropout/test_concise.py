@@ -9,8 +9,19 @@ import math
 
 import numpy as np
 
-from gradlab.grading import about, array, entries, expect, expect_close, expect_share, observe, unpack, weight
-from gradlab.grading.judge import function, instance
+from gradlab.grading import (
+    about,
+    array,
+    entries,
+    expect,
+    expect_close,
+    expect_share,
+    function,
+    instance,
+    observe,
+    unpack,
+    weight,
+)
 
 NAMES = ("W1", "b1", "W2", "b2", "W3", "b3")
 

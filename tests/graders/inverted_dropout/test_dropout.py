@@ -8,16 +8,18 @@ import numpy as np
 
 from gradlab.grading import (
     array,
+    attempt,
     binomial_tail,
     expect,
     expect_close,
     expect_share,
+    function,
+    instance,
     observe,
     read_ratio,
     unpack,
     weight,
 )
-from gradlab.grading.judge import attempt, function, instance
 
 
 def the_function(submission, name):

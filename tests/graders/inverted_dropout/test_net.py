@@ -11,16 +11,18 @@ import numpy as np
 from gradlab.grading import (
     about,
     array,
+    attempt,
     entries,
     expect,
     expect_close,
     expect_share,
+    function,
+    instance,
     observe,
     stands_in,
     unpack,
     weight,
 )
-from gradlab.grading.judge import attempt, function, instance
 
 pytestmark = stands_in("dropout")
 

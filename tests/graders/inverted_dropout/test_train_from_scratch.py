@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.grading import array, entries, expect, expect_close, observe, unpack, weight
-from gradlab.grading.judge import expect_one_of, function
+from gradlab.grading import array, entries, expect, expect_close, expect_one_of, function, observe, unpack, weight
 
 HISTORIES = ("loss_history", "train_acc_history", "test_acc_history")
 

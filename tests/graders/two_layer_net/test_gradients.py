@@ -12,13 +12,14 @@ from gradlab.grading import (
     entries,
     expect,
     expect_close,
+    function,
+    instance,
     observe,
     rel_error,
     stands_in,
     unpack,
     weight,
 )
-from gradlab.grading.judge import function, instance
 
 pytestmark = stands_in("compute_scores", "compute_loss")
 

@@ -5,8 +5,19 @@ The reference's scores stand in, and its gradients too, so that only the loss co
 
 import numpy as np
 
-from gradlab.grading import array, entries, expect, expect_close, number, observe, stands_in, unpack, weight
-from gradlab.grading.judge import function, instance
+from gradlab.grading import (
+    array,
+    entries,
+    expect,
+    expect_close,
+    function,
+    instance,
+    number,
+    observe,
+    stands_in,
+    unpack,
+    weight,
+)
 
 pytestmark = stands_in("compute_scores", "compute_gradients")
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from gradlab.grading import array, expect, observe, stands_in, weight
-from gradlab.grading.judge import function, instance
+from gradlab.grading import array, expect, function, instance, observe, stands_in, weight
 
 pytestmark = stands_in("compute_scores", "compute_loss", "compute_gradients")
 

@@ -11,8 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gradlab.grading import array, entries, expect, expect_close, number, observe, weight
-from gradlab.grading.judge import function
+from gradlab.grading import array, entries, expect, expect_close, function, number, observe, weight
 
 SHAPES = {"W1": (4, 6), "b1": (6,), "W2": (6, 3), "b2": (3,)}
 

@@ -14,8 +14,20 @@ import inspect
 
 import numpy as np
 
-from gradlab.grading import array, entries, expect, number, observe, stands_in, time_limit, unpack, weight
-from gradlab.grading.judge import attempt, function, instance
+from gradlab.grading import (
+    array,
+    attempt,
+    entries,
+    expect,
+    function,
+    instance,
+    number,
+    observe,
+    stands_in,
+    time_limit,
+    unpack,
+    weight,
+)
 
 pytestmark = stands_in("TwoLayerNet")
 

@@ -9,6 +9,7 @@ from tiny_course import make_course
 from gradlab.audit.audit import AuditOptions, audit
 from gradlab.audit.mutants import make_mutants
 from gradlab.audit.page import write_page
+from gradlab.audit.report import AuditReport, WrongTried
 from gradlab.cli import main
 from gradlab.errors import CourseError, GraderError
 
@@ -147,3 +148,14 @@ def test_the_page_escapes(tiny, tmp_path):
     report = audit(tiny, OPTIONS)
     write_page([report], tmp_path / "page.html")
     assert "<script" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("right", "faults"), [(4, 0), (3, 1)])
+def test_four_of_five_named_causes_must_be_right(right, faults):
+    """One wrong name of five may be; one of four may not."""
+    named = [
+        WrongTried(f"double-{n}", "mutant", "double", True, cause="halved", cause_right=n < right)
+        for n in range(right + 1)
+    ]
+    unnamed = WrongTried("double-9", "mutant", "double", True)
+    assert AuditReport("tiny", 1, wrong=(*named, unnamed)).faults == faults
