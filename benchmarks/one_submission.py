@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from gradlab.course import Assignment, Course
-from gradlab.grading.grade import grade, run_checks
+from gradlab.grading.checks import run_checks
+from gradlab.grading.grade import grade
 from gradlab.grading.run import Run
 from gradlab.reference import reference_namespace
 from gradlab.sandbox.session import Session

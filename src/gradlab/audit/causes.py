@@ -5,7 +5,7 @@ The diagnosis is the one that students get.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gradlab.audit.trials import Results
@@ -17,6 +17,17 @@ __all__ = ["Diagnosis"]
 
 
 @dataclass(frozen=True)
+class _KnownRival:
+    """A misconception that has been run."""
+
+    spec: Spec
+    found: dict[str, CheckResult]
+
+    def results(self, checks: Iterable[CheckResult], *, alike: bool) -> dict[str, CheckResult]:
+        return self.found
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """Names causes on the inputs of two seeds; `rivals` holds what each misconception gave in its exercise on both."""
 
@@ -25,11 +36,9 @@ class Diagnosis:
 
     def cause(self, exercise: str, results: Results, which: int = 0) -> str:
         """The name of the cause of what an exercise lost on the seed number `which`; empty where none is named."""
-
-        def rival(spec: Spec) -> Sequence[CheckResult]:
-            return self.rivals[spec.name][which].get(exercise, []) if spec.name in self.rivals else []
-
-        found = diagnose({exercise: results[exercise]}, self.specs, rival).get(exercise)
+        run = [spec for spec in self.specs if spec.name in self.rivals]
+        rivals = [_KnownRival(spec, _by_name(self.rivals[spec.name][which].get(spec.exercise, ()))) for spec in run]
+        found = diagnose({exercise: results[exercise]}, rivals).get(exercise)
         return found.name if found else ""
 
     def is_right(self, exercise: str, name: str, again: Results) -> bool:
@@ -39,6 +48,10 @@ class Diagnosis:
         """
         rival = self.rivals[name][1].get(exercise, [])
         return _failed(again[exercise]) == _failed(rival) and self.cause(exercise, again, 1) == name
+
+
+def _by_name(results: Iterable[CheckResult]) -> dict[str, CheckResult]:
+    return {result.name: result for result in results}
 
 
 def _failed(results: Iterable[CheckResult]) -> set[str]:

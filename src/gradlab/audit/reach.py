@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gradlab.course import Assignment, Course
 from gradlab.errors import GraderError
+from gradlab.grading.checks import run_checks
 from gradlab.grading.diagnosis import with_solutions
-from gradlab.grading.grade import run_checks
 from gradlab.grading.run import Run
 from gradlab.grading.verdict import CheckResult, Outcome
 from gradlab.sandbox.failures import SubmissionError

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gradlab.course import Assignment, Course
 from gradlab.errors import GradlabError
+from gradlab.grading.checks import run_checks
 from gradlab.grading.diagnosis import with_solutions
-from gradlab.grading.grade import run_checks
 from gradlab.grading.run import CHECK_S, Run
 from gradlab.grading.verdict import CheckResult, Outcome
 from gradlab.sandbox.session import Session

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from gradlab.cells import Code, plan
 from gradlab.course import Assignment
@@ -13,13 +14,19 @@ from gradlab.grading.marks import Spec, misconceptions_of
 from gradlab.grading.verdict import CheckResult, Misconception, Outcome
 from gradlab.modules import load_module
 
-__all__ = ["diagnose", "load_misconceptions", "with_solutions"]
+__all__ = ["Rival", "diagnose", "load_misconceptions", "same_result", "with_solutions"]
 
 Results = Mapping[str, Sequence[CheckResult]]
 """By exercise, what its checks found."""
 
-Rival = Callable[[Spec], Iterable[CheckResult]]
-"""What the checks of its exercise find in a misconception, on the inputs that the submission got."""
+
+class Rival(Protocol):
+    """A misconception, and what its exercise's checks find in it on the inputs that the submission got."""
+
+    @property
+    def spec(self) -> Spec: ...
+    def results(self, checks: Iterable[CheckResult], *, alike: bool) -> Mapping[str, CheckResult]:
+        """By name, what comes in these checks of a submission; no more than the first that is not `alike`, if asked."""
 
 
 def load_misconceptions(assignment: Assignment) -> dict[str, Spec]:
@@ -51,36 +58,34 @@ def with_solutions(assignment: Assignment, sources: dict[str, str]) -> tuple[Cod
     return plan(assignment, cells).code
 
 
-def diagnose(results: Results, specs: Iterable[Spec], rival: Rival) -> dict[str, Misconception]:
-    """The cause of each failed exercise: the misconception that comes to the same, by what `rival` says of each.
+def diagnose(results: Results, rivals: Sequence[Rival]) -> dict[str, Misconception]:
+    """The cause of each failed exercise: the misconception with the same outcome and evidence in each failed check.
 
-    It has the same outcome and evidence in each failed check; of several, the one that passes most of what was passed.
+    Of several, the one that passes most of what the submission passed.
     """
     causes = {}
     for exercise, checks in results.items():
+        right = [check for check in checks if check.outcome is Outcome.PASSED]
         wrong = [check for check in checks if check.outcome is not Outcome.PASSED]
-        if not wrong or any(check.outcome is not Outcome.FAILED for check in wrong):
-            continue
-        alike = [(spec, rival(spec)) for spec in specs if spec.exercise == exercise]
-        likeness = {spec: score for spec, found in alike if (score := _likeness(checks, found)) is not None}
-        if likeness:
-            spec = max(likeness, key=likeness.__getitem__)
-            causes[exercise] = Misconception(spec.name, spec.explanation, spec.hint)
+        if wrong and all(check.outcome is Outcome.FAILED for check in wrong):
+            alike = [rival for rival in rivals if rival.spec.exercise == exercise and _alike(wrong, rival)]
+            if alike:
+                spec = (max(alike, key=lambda rival: _passed(right, rival)) if len(alike) > 1 else alike[0]).spec
+                causes[exercise] = Misconception(spec.name, spec.explanation, spec.hint)
     return causes
 
 
-def _likeness(checks: Iterable[CheckResult], rival: Iterable[CheckResult]) -> float | None:
-    """The share of the passed checks that the rival passes too; None where it fails otherwise."""
-    found = {result.name: result for result in rival}
-    right = [check.name for check in checks if check.outcome is Outcome.PASSED]
-    wrong = [check for check in checks if check.outcome is not Outcome.PASSED]
-    if not all(check.name in found and _same(found[check.name], check) for check in wrong):
-        return None
-    same = sum(found[name].outcome is Outcome.PASSED for name in right if name in found)
-    return same / len(right) if right else 1.0
+def _alike(wrong: Sequence[CheckResult], rival: Rival) -> bool:
+    found = rival.results(wrong, alike=True)
+    return all(check.name in found and same_result(found[check.name], check) for check in wrong)
 
 
-def _same(a: CheckResult, b: CheckResult) -> bool:
+def _passed(right: Sequence[CheckResult], rival: Rival) -> int:
+    found = rival.results(right, alike=False)
+    return sum(check.name in found and found[check.name].outcome is Outcome.PASSED for check in right)
+
+
+def same_result(a: CheckResult, b: CheckResult) -> bool:
     """Whether two checks ended alike: the same outcome, the same evidence, and where there is none, the same words."""
     if a.outcome is not b.outcome or not same_evidence(a.evidence, b.evidence):
         return False

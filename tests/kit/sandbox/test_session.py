@@ -170,6 +170,7 @@ def test_only_its_own_processes_are_visible(notebook):
 
 def test_processes_memory_and_disk_are_bounded(notebook):
     """A fork bomb, a memory hog and a disk hog get errors, and leave nothing behind."""
+    others = leftovers()  # where graders run in this process too, each assignment has a host until the end
     nb = notebook(
         "import os, time\n"
         "def bomb():\n    n = 0\n    try:\n        while True:\n            if os.fork() == 0:\n"
@@ -187,9 +188,9 @@ def test_processes_memory_and_disk_are_bounded(notebook):
     assert nb.disk() <= 32 // 8
     nb._session.stop()
     end_s = time.monotonic() + 20  # the kernel ends a killed sandbox in its own time
-    while leftovers() and time.monotonic() < end_s:
+    while set(leftovers()) - set(others) and time.monotonic() < end_s:
         time.sleep(0.05)
-    assert leftovers() == []
+    assert set(leftovers()) <= set(others)
 
 
 def test_a_reply_that_is_no_answer_ends_the_host(notebook):
