@@ -167,6 +167,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def _result(item: pytest.Item, failure: Failure | None, evidence: dict[str, Any], duration_s: float) -> CheckResult:
     function = getattr(item, "function", None)
     title = (inspect.getdoc(function) or item.name).split("\n\n")[0].replace("\n", " ")
+    if callspec := getattr(item, "callspec", None):  # parametrized: each has a title of its own
+        title += f" ({', '.join(f'{name} = {value}' for name, value in callspec.params.items())})"
     return CheckResult(
         name=item.name,
         title=title,

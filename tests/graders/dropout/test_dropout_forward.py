@@ -55,29 +55,33 @@ def test_share_of_kept_entries(submission, rng):
     for name, p in zip(("a low p", "a high p"), keep_probabilities(rng), strict=True):
         x = far_from_zero(rng, (500, 500))
         out, _ = forward(submission, x, p=p)
-        expect_share(
-            read_ratio(out, x) != 0, p, f"share of kept entries with {name}", hint="p is the probability to keep."
-        )
+        kept = read_ratio(out, x) != 0
+        hint = "p is the probability to keep." if abs(kept.mean() - p) > 0.1 else "Is every entry drawn for by itself?"
+        expect_share(kept, p, f"share of kept entries with {name}", hint=hint)
 
 
 @weight(1)
 def test_entries_are_independent(submission, rng):
     """Each entry has its own chance: no two rows, and no two columns, share their fate.
 
-    Neighbours agree like coins with p² + (1 − p)²; rows and columns keep like coins with p. With 160 rows and
-    240 columns that is 798 exact binomial tests at 1e-12 each: false alarms at most 8e-10.
+    Of the share q that is kept over all, whatever it is, rows and columns keep like coins with q, and neighbours agree
+    like coins with q² + (1 − q)²: with 160 rows and 240 columns, 798 exact binomial tests at 1e-13 each. That q is
+    measured, to 0.08 standard deviations of a line's own share, multiplies these tails by 1.2 on average: false
+    alarms at most 1e-10.
     """
     p = keep_probabilities(rng)[1]
     x = far_from_zero(rng, (160, 240))
     out, _ = forward(submission, x, p=p)
     kept = read_ratio(out, x) != 0
+    share = float(kept.mean())
+    expect(0 < share < 1, f"out: expected some entries to be kept and some dropped, {share:.0%} were kept.")
     for name, lines in (("rows", kept), ("columns", kept.T)):
-        rarest = min(binomial_tail(int(line.sum()), line.size, p) for line in lines)
+        rarest = min(binomial_tail(int(line.sum()), line.size, share) for line in lines)
         agreeing = (lines[1:] == lines[:-1]).sum(axis=1)
-        together = min(binomial_tail(int(k), lines.shape[1], p**2 + (1 - p) ** 2) for k in agreeing)
-        observe(**{f"{name} alike": bool(min(rarest, together) <= 1e-12)})
+        together = min(binomial_tail(int(k), lines.shape[1], share**2 + (1 - share) ** 2) for k in agreeing)
+        observe(**{f"{name} alike": bool(min(rarest, together) <= 1e-13)})
         expect(
-            min(rarest, together) > 1e-12,
+            min(rarest, together) > 1e-13,
             f"out: expected a mask entry for every entry of x, but whole {name} share theirs.",
         )
 
@@ -86,15 +90,13 @@ def test_entries_are_independent(submission, rng):
 def test_any_shape(submission, rng):
     """Inputs of one, two, three and four dimensions work, with one mask entry for each entry.
 
-    A share test of at least 2,000 entries at 1e-10 for each shape: false alarms at most 4e-10. That all slices
-    along an axis agree by chance has a probability below 1e-100.
+    That all slices along an axis agree by chance has a probability below 1e-100.
     """
     p = keep_probabilities(rng)[0]
     for shape in ((2000,), (50, 40), (20, 10, 12), (10, 6, 7, 5)):
         what = f"out of an input of {len(shape)} dimensions"
         x = far_from_zero(rng, shape)
         kept = read_ratio(forward(submission, x, p=p)[0], x, what) != 0
-        expect_share(kept, p, f"share of kept entries of {len(shape)} dimensions")
         for axis in range(len(shape)):
             alike = bool((kept == kept.take([0], axis)).all())
             expect(not alike, f"{what}: expected one mask entry for each entry, but along axis {axis} all are alike.")

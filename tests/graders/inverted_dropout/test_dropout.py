@@ -112,27 +112,32 @@ def test_share_of_dropped_entries(submission, rng):
     for name, drop_prob in drop_probabilities(rng).items():
         x = far_from_zero(rng, (500, 500))
         dropped = read_ratio(dropout(submission, x, drop_prob), x, "out") == 0
-        expect_share(dropped, drop_prob, f"share of zeros with {name}", hint="drop_prob is the probability to drop.")
+        near = abs(dropped.mean() - drop_prob) < 0.1
+        hint = "Is every entry drawn for by itself?" if near else "drop_prob is the probability to drop."
+        expect_share(dropped, drop_prob, f"share of zeros with {name}", hint=hint)
 
 
 @weight(1)
 def test_entries_are_independent(submission, rng):
     """Each entry has its own chance: no two rows, and no two columns, share their fate.
 
-    Neighbours agree like coins with d² + (1 − d)²; rows and columns are dropped like coins with d. With 160 rows and
-    240 columns that is 798 exact binomial tests at 1e-12 each: false alarms at most 8e-10.
+    Of the share q that is dropped over all, whatever it is, rows and columns are dropped like coins with q, and
+    neighbours agree like coins with q² + (1 − q)²: with 160 rows and 240 columns, 798 exact binomial tests at 1e-13
+    each. That q is measured, to 0.08 standard deviations of a line's own share, multiplies these tails by 1.2 on
+    average: false alarms at most 1e-10.
     """
     drop_prob = drop_probabilities(rng)["a low drop_prob"]
     x = far_from_zero(rng, (160, 240))
     dropped = read_ratio(dropout(submission, x, drop_prob), x, "out") == 0
+    share = float(dropped.mean())
+    expect(0 < share < 1, f"out: expected some entries to be dropped and some to stay, {share:.0%} were dropped.")
     for name, lines in (("rows", dropped), ("columns", dropped.T)):
-        rarest = min(binomial_tail(int(line.sum()), line.size, drop_prob) for line in lines)
+        rarest = min(binomial_tail(int(line.sum()), line.size, share) for line in lines)
         agreeing = (lines[1:] == lines[:-1]).sum(axis=1)
-        alike = drop_prob**2 + (1 - drop_prob) ** 2
-        together = min(binomial_tail(int(k), lines.shape[1], alike) for k in agreeing)
-        observe(**{f"{name} alike": bool(min(rarest, together) <= 1e-12)})
+        together = min(binomial_tail(int(k), lines.shape[1], share**2 + (1 - share) ** 2) for k in agreeing)
+        observe(**{f"{name} alike": bool(min(rarest, together) <= 1e-13)})
         expect(
-            min(rarest, together) > 1e-12,
+            min(rarest, together) > 1e-13,
             f"out: expected each entry of X to be drawn for by itself, but whole {name} share their fate.",
         )
 
@@ -141,15 +146,13 @@ def test_entries_are_independent(submission, rng):
 def test_any_shape(submission, rng):
     """Inputs of one, two, three and four dimensions work, and every entry is drawn for by itself.
 
-    A share test of at least 2,000 entries at 1e-10 for each shape: false alarms at most 4e-10. That all slices along an
-    axis agree by chance has a probability below 1e-100.
+    That all slices along an axis agree by chance has a probability below 1e-100.
     """
     drop_prob = drop_probabilities(rng)["a high drop_prob"]
     for shape in ((2000,), (50, 40), (20, 10, 12), (10, 6, 7, 5)):
         what = f"out of an input of {len(shape)} dimensions"
         x = far_from_zero(rng, shape)
         dropped = read_ratio(dropout(submission, x, drop_prob), x, what) == 0
-        expect_share(dropped, drop_prob, f"share of zeros of {len(shape)} dimensions")
         for axis in range(len(shape)):
             alike = bool((dropped == dropped.take([0], axis)).all())
             expect(not alike, f"{what}: expected a draw for each entry, but along axis {axis} all share their fate.")
