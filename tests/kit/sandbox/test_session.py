@@ -238,6 +238,19 @@ def test_stand_ins_are_called_back_and_mirrored(notebook):
         nb.train()
 
 
+def test_a_new_run_on_a_host_forgets_the_stand_ins_of_the_last(notebook):
+    """They are numbered anew; an id that stayed would make a stand-in of what the student puts at that place."""
+    nb = notebook(
+        "import gc\n"
+        "def stale():\n    host = next(thing for thing in gc.get_objects() if type(thing).__name__ == 'Host')\n"
+        "    return len(set(host.stand_in_ids) - set(map(id, host.stand_ins.values())))"
+    )
+    for _ in range(3):
+        again = Submission(nb._session)
+        with again.standing_in({"first": abs, "second": round}):
+            assert again.stale() == 0
+
+
 def test_a_call_back_that_never_ends_times_out(notebook):
     """What a submission makes the trusted side do is bounded too."""
 
