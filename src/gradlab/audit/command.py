@@ -49,12 +49,17 @@ def run_audits(
 
 @contextlib.contextmanager
 def _bar(name: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr, and what to call as the audit goes on."""
+    """A bar on stderr (in a log a line for each stage), and what to call as the audit goes on."""
+    console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    stages: list[str] = []
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(name)
 
         def progress(stage: str, done: int, total: int) -> None:
             bar.update(task, description=f"{name}: {stage}", completed=done, total=total)
+            if not console.is_terminal and stage not in stages:
+                stages.append(stage)
+                console.print(f"{name}: {stage}, {total}", highlight=False)
 
         yield progress
