@@ -64,22 +64,25 @@ def test_numbers(submission, rng):
         expect(value > 0, f"{name}: expected a positive number, got {value:g}.")
 
 
+STARTS = 11
+"""How many trainings may be made; the first six that end alike decide."""
+
+
 @weight(4)
 @time_limit(60)
 def test_overfits(submission, reference, rng):
     """With these numbers the net reaches a training accuracy of 100 % on 50 images in 20 epochs, from most starts.
 
-    Three of five starts have to succeed, each on other images.
+    Six of eleven starts have to succeed, each on other images. With the instructor's numbers all of 300 did: a start
+    fails with a probability below 0.01 (at 95 %), and six of eleven with one below 462 · 0.01^6 = 5e-10.
     """
     rate, scale = chosen(submission)
-    reached, losses = [], []
-    for _ in range(5):
+    shares, words = [], []
+    while max(successes := shares.count(1.0), len(shares) - successes) <= STARTS // 2:
         solver = train(reference, fifty_images(rng), int(rng.integers(2**31)), rate, scale)
-        reached.append(max(solver.train_acc_history))
-        losses.append(story(solver.loss_history))
-        successes = sum(value == 1.0 for value in reached)
-        if successes == 3 or len(reached) - successes == 3:
-            break
-    observe(loss=losses[0])
-    came = ", ".join(f"{share:.2f} (the loss {word})" for share, word in zip(reached, losses, strict=True))
-    expect(successes == 3, f"training accuracy: expected 1.0 from most starts, got {came}.")
+        shares.append(max(solver.train_acc_history))
+        words.append(story(solver.loss_history))
+    observe(loss=words[0])
+    first = ", ".join(f"{share:.2f} (the loss {word})" for share, word in list(zip(shares, words, strict=True))[:3])
+    came = f"1.0 from {successes} of {len(shares)} starts; the first ones gave {first}"
+    expect(successes > STARTS // 2, f"training accuracy: expected 1.0 from most starts, got {came}.")
