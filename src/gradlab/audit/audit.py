@@ -12,7 +12,7 @@ from gradlab.audit.equivalent import Equivalent, load_equivalents
 from gradlab.audit.mutants import Mutant, in_turns, make_mutants
 from gradlab.audit.reach import reach_of
 from gradlab.audit.report import AuditReport, Flip, Survivor, WrongTried
-from gradlab.audit.trials import Crew, Results, Trial, Tried, crew, lost
+from gradlab.audit.trials import Crew, Found, Trial, Tried, crew, lost
 from gradlab.audit.variants import Variant, load_variants
 from gradlab.course import Assignment
 from gradlab.grading.diagnosis import load_misconceptions
@@ -204,7 +204,7 @@ class _Audit:
             if name in first:
                 source = {name: first[name].source}
                 trials += [Trial(f"wrong {name} ({first[name].name})", source, (name,), part) for part in parts]
-        runs: dict[str, list[Results]] = {}
+        runs: dict[str, list[Found]] = {}
         for tried in self._try("again and again", trials):
             runs.setdefault(tried.trial.name, []).extend(tried.results)
         self.steady = [_steadiness(name, results) for name, results in sorted(runs.items())]
@@ -220,6 +220,7 @@ class _Audit:
             variants=self.variants,
             rejected=self.rejected,
             steady=tuple(self.steady),
+            diagnosed=not self.options.quick,
             reach={name: tuple(sorted(others)) for name, others in self.reach.items()},
             stale=tuple(self.stale),
             contradictions=tuple(self.contradictions),
@@ -228,7 +229,7 @@ class _Audit:
         )
 
 
-def _failed(results: Results, exercises: Iterable[str]) -> tuple[str, ...]:
+def _failed(results: Found, exercises: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         f"{exercise}::{result.name}"
         for exercise in exercises
@@ -244,7 +245,7 @@ def _wrong(kind: str, exercise: str, tried: Tried, cause: str, right: bool) -> W
     return WrongTried(tried.trial.name, kind, exercise, bool(own), own, others, cause, right)
 
 
-def _steadiness(name: str, runs: list[Results]) -> Flip:
+def _steadiness(name: str, runs: list[Found]) -> Flip:
     """How many runs ended otherwise than most, or than they should: the right one in full, the wrong one not."""
     endings = [frozenset(_failed(results, results)) for results in runs]
     wrong = [ending for ending in endings if ending]

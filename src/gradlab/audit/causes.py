@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gradlab.audit.trials import Results
+from gradlab.audit.trials import Found
 from gradlab.grading.diagnosis import diagnose
 from gradlab.grading.marks import Spec
 from gradlab.grading.verdict import CheckResult, Outcome
@@ -32,16 +32,16 @@ class Diagnosis:
     """Names causes on the inputs of two seeds; `rivals` holds what each misconception gave in its exercise on both."""
 
     specs: tuple[Spec, ...]
-    rivals: dict[str, tuple[Results, ...]]
+    rivals: dict[str, tuple[Found, ...]]
 
-    def cause(self, exercise: str, results: Results, which: int = 0) -> str:
+    def cause(self, exercise: str, results: Found, which: int = 0) -> str:
         """The name of the cause of what an exercise lost on the seed number `which`; empty where none is named."""
         run = [spec for spec in self.specs if spec.name in self.rivals]
         rivals = [_KnownRival(spec, _by_name(self.rivals[spec.name][which].get(spec.exercise, ()))) for spec in run]
         found = diagnose({exercise: results[exercise]}, rivals).get(exercise)
         return found.name if found else ""
 
-    def is_right(self, exercise: str, name: str, again: Results) -> bool:
+    def is_right(self, exercise: str, name: str, again: Found) -> bool:
         """Whether a wrong solution behaves as the misconception `name` on the second seed too.
 
         The same checks fail, and the diagnosis, which compares what they saw, names it again.

@@ -45,6 +45,8 @@ def _faults(report: AuditReport) -> Iterator[str]:
         yield f"{one.id}: expected this misconception to lose a point of {one.exercise}, it lost none"
     for one in report.doubly:
         yield f"{one.id}: expected to lose points in {one.exercise} alone, lost {', '.join(one.others)}"
+    for one in report.unnamed:
+        yield f"{one.id}: expected the diagnosis to name this misconception, it named {one.cause or 'none'}"
     for one in report.misnamed:
         yield f"{one.id}: the cause that is named, {one.cause}, is not the right one"
     for name, checks in report.rejected.items():

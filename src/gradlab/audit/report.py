@@ -6,7 +6,7 @@ from collections.abc import Sized
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["AuditReport", "Flip", "Survivor", "WrongTried"]
+__all__ = ["NAMED_RIGHT", "AuditReport", "Flip", "Survivor", "WrongTried"]
 
 
 NAMED_RIGHT = 0.8
@@ -63,6 +63,8 @@ class AuditReport:
     rejected: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By variant: the checks that failed, which is a bug of theirs."""
     steady: tuple[Flip, ...] = ()
+    diagnosed: bool = True
+    """Whether causes were looked for."""
     reach: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
     """Recorded as equivalent, and made no more (only known where all mutants were made)."""
@@ -104,6 +106,11 @@ class AuditReport:
         return wrong if len(named) - len(wrong) < NAMED_RIGHT * len(named) else ()
 
     @property
+    def unnamed(self) -> tuple[WrongTried, ...]:
+        """The misconceptions that lost points and were not told by their own name, where causes were looked for."""
+        return tuple(one for one in self.misconceptions if self.diagnosed and one.lost and not one.cause_right)
+
+    @property
     def flips(self) -> int:
         """Runs that ended otherwise than they should."""
         return sum(one.flips for one in self.steady)
@@ -112,7 +119,7 @@ class AuditReport:
     def faults(self) -> int:
         """How many things are to be mended."""
         found: tuple[Sized, ...] = (
-            *(self.holes, self.missed, self.doubly, self.misnamed),
+            *(self.holes, self.missed, self.doubly, self.unnamed, self.misnamed),
             *(self.rejected, self.contradictions, self.stale, self.errors),
         )
         return sum(map(len, found)) + self.flips
@@ -162,6 +169,8 @@ class AuditReport:
             "survivors": [asdict(one) for one in self.survivors],
             "double_jeopardy_of": {one.id: list(one.others) for one in self.doubly},
             "missed_of": [one.id for one in self.missed],
+            "unnamed_of": [one.id for one in self.unnamed],
+            "misnamed_of": {one.id: one.cause for one in self.misnamed},
             "rejected_of": {name: list(checks) for name, checks in self.rejected.items()},
             "steady": [asdict(one) for one in self.steady],
             "reach": {name: list(others) for name, others in self.reach.items()},

@@ -18,9 +18,9 @@ from gradlab.grading.run import CHECK_S, Run
 from gradlab.grading.verdict import CheckResult, Outcome
 from gradlab.sandbox.session import Session
 
-__all__ = ["Crew", "Results", "Trial", "Tried", "crew", "lost", "try_out"]
+__all__ = ["Crew", "Found", "Trial", "Tried", "crew", "lost", "try_out"]
 
-Results = dict[str, list[CheckResult]]
+Found = dict[str, list[CheckResult]]
 """By exercise, what its checks found."""
 
 WRONG_CHECK_S = 5.0
@@ -47,7 +47,7 @@ class Tried:
     """What a trial found on each seed; or the kit's own error."""
 
     trial: Trial
-    results: tuple[Results, ...] = ()
+    results: tuple[Found, ...] = ()
     error: str = ""
 
 
@@ -93,9 +93,9 @@ def try_out(root: Path, name: str, trial: Trial) -> Tried:
         return Tried(trial, error=str(error))
 
 
-def _results(assignment: Assignment, session: Session, trial: Trial, seed: int) -> Results:
+def _results(assignment: Assignment, session: Session, trial: Trial, seed: int) -> Found:
     """What each exercise's checks found; exercise by exercise, so that one that ends early leaves the others be."""
-    found: Results = {}
+    found: Found = {}
     for exercise in trial.exercises:
         run = _Run(assignment, session, seed, check_s=CHECK_S if trial.stop == "never" else WRONG_CHECK_S)
         run.fallback, run.go_on = trial.fallback, _Going(trial.stop)

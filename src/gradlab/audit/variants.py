@@ -46,21 +46,26 @@ def variant(*, exercise: str = "") -> Callable[[Source], Source]:
 
 
 def load_variants(assignment: Assignment) -> list[Variant]:
-    """The variants of ``variants.py`` and of every ``variants_*.py`` beside it.
+    """The variants of ``variants.py`` and of every ``variants*.py`` beside it.
 
     Raises
     ------
     CourseError
-        Where one belongs to an exercise that the assignment has not.
+        Where one belongs to an exercise that the assignment has not, or two have one name.
     """
-    modules = [load_module(path) for path in sorted(assignment.graders.glob("variants*.py"))]
-    marked = [getattr(value, "variant", None) for module in modules for value in vars(module).values()]
-    found = [one for one in marked if isinstance(one, Variant)]
     names = {exercise.name for exercise in assignment.exercises}
-    for one in found:
-        if unknown := set(one.sources) - names:
-            raise CourseError(
-                f"variants.py: {one.name}: expected exercises of {assignment.name}, got {', '.join(sorted(unknown))}. "
-                f"Known: {', '.join(sorted(names))}."
-            )
-    return found
+    found: dict[str, Variant] = {}
+    for path in sorted(assignment.graders.glob("variants*.py")):
+        marked = (getattr(value, "variant", None) for value in vars(load_module(path)).values())
+        for one in (one for one in marked if isinstance(one, Variant)):
+            if one.name in found:
+                raise CourseError(
+                    f"{path.name}: {one.name}: expected a name of its own, got one that is taken. Rename it."
+                )
+            if unknown := set(one.sources) - names:
+                raise CourseError(
+                    f"{path.name}: {one.name}: expected exercises of {assignment.name}, "
+                    f"got {', '.join(sorted(unknown))}. Known: {', '.join(sorted(names))}."
+                )
+            found[one.name] = one
+    return list(found.values())

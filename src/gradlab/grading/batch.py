@@ -56,13 +56,13 @@ def grade_all(
     """The graded submissions, as they come. `submissions` maps each student to the folder of the submission.
 
     A verdict is reused where neither the submission nor anything that it was judged by has changed, unless `force`.
-    All are judged on the same inputs, new in each run, so that what misconceptions come to is found out once for all.
+    All others are judged on the same inputs, new in each run: a worker finds out once what a misconception gives.
     """
-    course_digest = digest_of_course(assignment, options)
+    course_digest = _digest_of_course(assignment, options)
     options = replace(options, seed=new_seed() if options.seed is None else options.seed)
     waiting: dict[str, tuple[Path, str]] = {}
     for student, folder in submissions.items():
-        digest = digest_of_submission(folder, course_digest)
+        digest = _digest_of_submission(folder, course_digest)
         kept = None if force else _kept(assignment, student, digest)
         if kept is not None:
             yield Graded(student, kept, cached=True)
@@ -174,7 +174,7 @@ def grade_folder(root: Path, name: str, student: str, folder: Path, digest: str,
 # -- what has been graded before ---
 
 
-def digest_of_course(assignment: Assignment, options: GradeOptions) -> str:
+def _digest_of_course(assignment: Assignment, options: GradeOptions) -> str:
     """A fingerprint of what submissions are judged by: notebook, graders, recorded outputs, this package, options."""
     package = Path(__file__).resolve().parent.parent
     files = [assignment.notebook, assignment.recorded, *sorted(assignment.graders.glob("*.py"))]
@@ -182,7 +182,7 @@ def digest_of_course(assignment: Assignment, options: GradeOptions) -> str:
     return _digest(files, repr(options))
 
 
-def digest_of_submission(folder: Path, course_digest: str) -> str:
+def _digest_of_submission(folder: Path, course_digest: str) -> str:
     """A fingerprint of a submission and of what it is judged by."""
     found = sorted(path for path in islice(folder.rglob("*"), MAX_FILES) if path.is_file() and not path.is_symlink())
     huge = [path for path in found if path.stat().st_size > MAX_NOTEBOOK_BYTES]  # not read, so not judged by

@@ -32,6 +32,8 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
     ------
     GraderError
         Where a grader broke, or none ran.
+    KeyboardInterrupt
+        Where somebody pressed Ctrl-C.
     """
     folder = run.assignment.graders
     targets = [f"{folder}/{check}" for check in checks] if checks is not None else [str(folder)]
@@ -51,8 +53,10 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
                 *("-q", "--no-header", "--no-summary", "--tb=short", "--capture=no", "--import-mode=importlib"),
                 *("--rootdir", str(run.assignment.course.root), "-c", os.devnull, "-W", "ignore"),
             ],
-            plugins=[_Named(_Carrier(run))],
+            plugins=[named := _Named(_Carrier(run))],
         )
+    if named.interrupted:
+        raise KeyboardInterrupt
     ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
     missing = [] if checks is not None else [e.id for e in run.assignment.exercises if e.name not in run.results]
     if run.kit_errors or code not in ended or missing:
@@ -74,10 +78,15 @@ def _no_settings_of_the_shell() -> Iterator[None]:
 
 
 class _Named:
-    """Registers a carrier under the name by which the plug-in looks for it."""
+    """Registers a carrier under the name by which the plug-in looks for it, and hears of Ctrl-C."""
 
     def __init__(self, carrier: _Carrier) -> None:
         self.carrier = carrier
+        self.interrupted = False
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.pluginmanager.register(self.carrier, RUN)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember Ctrl-C, which pytest keeps to itself; a run that was told to stop ends in a subclass of it."""
+        self.interrupted = type(excinfo.value) is KeyboardInterrupt

@@ -14,7 +14,7 @@ from gradlab.grading.marks import Spec, misconceptions_of
 from gradlab.grading.verdict import CheckResult, Misconception, Outcome
 from gradlab.modules import load_module
 
-__all__ = ["Rival", "diagnose", "load_misconceptions", "same_result", "with_solutions"]
+__all__ = ["Results", "Rival", "diagnose", "load_misconceptions", "same_result", "with_solutions"]
 
 Results = Mapping[str, Sequence[CheckResult]]
 """By exercise, what its checks found."""

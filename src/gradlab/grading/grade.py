@@ -56,9 +56,9 @@ def grade(
     run = Run(assignment, session, seed, check_s=options.timeout_s or CHECK_S, untouched=planned.unchanged)
     try:
         run_checks(run, student)
-        causes = diagnose(run.results, rivals_of(assignment, seed, run.check_s, session.unsafe))
     finally:
-        session.stop()
+        session.stop()  # before the diagnosis: whatever still runs there must not slow it down
+    causes = diagnose(run.results, rivals_of(assignment, seed, run.check_s, session.unsafe))
     return Verdict(
         assignment=assignment.name,
         student=student,

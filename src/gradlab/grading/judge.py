@@ -13,6 +13,8 @@ from gradlab.grading.evidence import describe, is_numeric, observe
 
 __all__ = [
     "CheckFailed",
+    "Floats",
+    "Mask",
     "array",
     "attempt",
     "central_differences",

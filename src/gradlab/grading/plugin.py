@@ -32,7 +32,7 @@ from gradlab.sandbox.session import Session
 __all__ = ["RUN"]
 
 RUN = "gradlab-run"
-"""The name under which `gradlab.grading.grade` registers its own run."""
+"""The name under which `gradlab.grading.checks` registers its own run."""
 
 _OWN = pytest.StashKey[bool]()
 _LIMIT = pytest.StashKey[float]()

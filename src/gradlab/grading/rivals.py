@@ -1,4 +1,5 @@
-"""Rivals: the misconceptions on the inputs that a submission got, run as far as a diagnosis asks, and once a class."""
+"""Rivals: the misconceptions on the inputs that a submission got, run as far as a diagnosis asks, and once for all
+submissions that a worker grades on one seed."""
 
 from __future__ import annotations
 
@@ -11,10 +12,13 @@ from gradlab.grading.checks import run_checks
 from gradlab.grading.diagnosis import load_misconceptions, same_result, with_solutions
 from gradlab.grading.marks import Spec
 from gradlab.grading.run import Run
-from gradlab.grading.verdict import CheckResult
+from gradlab.grading.verdict import CheckResult, Outcome
 from gradlab.sandbox.session import Session
 
 __all__ = ["RivalRun", "rivals_of"]
+
+STEADY = (Outcome.PASSED, Outcome.FAILED)
+"""How a check ends on every machine, where it ends so on one."""
 
 
 @lru_cache(maxsize=8)
@@ -46,10 +50,12 @@ class RivalRun:
 
         missing = [name for name in asked if name not in self._found]
         if missing and all(go_on("", self._found[name]) for name in asked if name not in missing):
-            self._run(missing, go_on)
+            found = self._run(missing, go_on)
+            # what was late or crashed may have been the machine's trouble: it is tried again for the next submission
+            self._found |= {name: result for name, result in found.items() if result.outcome in STEADY}
         return self._found
 
-    def _run(self, names: list[str], go_on: Callable[[str, CheckResult], bool]) -> None:
+    def _run(self, names: list[str], go_on: Callable[[str, CheckResult], bool]) -> dict[str, CheckResult]:
         session = Session(with_solutions(self.assignment, {self.spec.exercise: self.spec.source}), unsafe=self.unsafe)
         run = Run(self.assignment, session, self.seed, check_s=self.check_s, fallback=False, go_on=go_on)
         file = f"test_{self.spec.exercise}.py"
@@ -57,4 +63,4 @@ class RivalRun:
             run_checks(run, self.spec.name, [f"{file}::{name}" for name in names])
         finally:
             session.stop()
-        self._found |= {result.name: result for result in run.results.get(self.spec.exercise, ())}
+        return {result.name: result for result in run.results.get(self.spec.exercise, ())}

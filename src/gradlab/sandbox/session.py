@@ -16,7 +16,7 @@ from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, Submissio
 from gradlab.sandbox.limits import Limits
 from gradlab.sandbox.wire import HungUpError, receive, send
 
-__all__ = ["CellToRun", "HostDiedError", "HostTimedOutError", "Session", "SubmissionError"]
+__all__ = ["CellToRun", "Session"]
 
 CELL_S = 60.0
 REQUEST_S = 60.0
@@ -247,8 +247,8 @@ def _as_ours() -> Iterator[None]:
 def _told(error: Exception) -> str:
     """An exception of the trusted side, as the student's code hears of it: in no words that quote our files."""
     try:
-        told = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-        return told[:500]
+        words = str(error) if isinstance(error, AssertionError) else ""
+        return (words or f"{type(error).__name__}: {error}")[:500]
     except Exception:  # noqa: BLE001 (a message may quote an integer that Python refuses to print)
         return type(error).__name__
 
