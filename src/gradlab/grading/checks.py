@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_limits
@@ -37,6 +39,7 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
     """
     folder = run.assignment.graders
     targets = [f"{folder}/{check}" for check in checks] if checks is not None else [str(folder)]
+    _forget_others(folder, run.assignment.course.root)
     said = io.StringIO()
     # One thread: the arrays of graders are small, and workers already use every core.
     with (
@@ -65,6 +68,20 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
             f"{run.assignment.name} submission={student}: expected the hidden graders to come to a result, got {what}. "
             f"No score was written. See it: pytest {folder} --submission PATH --grading-seed {run.seed} --pdb"
         )
+
+
+_imported: dict[Path, int] = {}
+"""The grader modules that this process has imported last, and when they were written."""
+
+
+def _forget_others(folder: Path, root: Path) -> None:
+    """Have graders imported anew where they are another course's, or edited since: pytest knows them by name alone."""
+    written = {path: path.stat().st_mtime_ns for path in folder.glob("*.py")}
+    if written != _imported:
+        for path in written:
+            sys.modules.pop(".".join(path.relative_to(root).with_suffix("").parts), None)
+        _imported.clear()
+        _imported.update(written)
 
 
 @contextlib.contextmanager

@@ -159,3 +159,18 @@ def test_four_of_five_named_causes_must_be_right(right, faults):
     ]
     unnamed = WrongTried("double-9", "mutant", "double", True)
     assert AuditReport("tiny", 1, wrong=(*named, unnamed)).faults == faults
+
+
+def test_a_misconception_that_is_not_named_is_told():
+    """Unless nobody looked for causes."""
+    lost = WrongTried("halved", "misconception", "double", True)
+    assert AuditReport("tiny", 1, wrong=(lost,)).to_dict()["unnamed_of"] == ["halved"]
+    assert AuditReport("tiny", 1, wrong=(lost,), diagnosed=False).faults == 0
+
+
+def test_two_variants_of_one_name_are_refused(tiny):
+    """One would hide the other."""
+    for name in ("variants.py", "variants_more.py"):
+        (tiny.graders / name).write_text(VARIANT.format(body="x + x"))
+    with pytest.raises(CourseError, match=r"variants_more\.py: by_sum: expected a name of its own"):
+        audit(tiny, OPTIONS)

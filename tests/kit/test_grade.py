@@ -1,0 +1,76 @@
+"""`grade`, in this process: what misconceptions are remembered, and what ends a run."""
+
+import os
+
+import pytest
+from tiny_course import make_course
+
+from gradlab.errors import GraderError
+from gradlab.grading.grade import GradeOptions, grade
+from gradlab.grading.rivals import rivals_of
+
+MISCONCEPTION = '''
+from gradlab.grading import misconception
+
+
+@misconception(exercise="double", explanation="It is halved.", hint="Twice as much.")
+def halved():
+    return """
+def double(x):
+    return x / 2
+"""
+'''
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return make_course(tmp_path)
+
+
+def notebook(tiny, body):
+    """The instructor notebook with another `double`."""
+    path = tiny.course.root / "handed_in.ipynb"
+    path.write_text(tiny.notebook.read_text().replace("return 2 * x", f"return {body}"))
+    assert body in path.read_text()
+    return path
+
+
+def named(tiny, seed, body):
+    """What the diagnosis names where `double` returns `body`."""
+    verdict = grade(tiny, notebook(tiny, body), "student_01", options=GradeOptions(seed=seed))
+    found = verdict.exercises[0].misconception
+    return found.name if found else ""
+
+
+def test_a_misconception_is_named_for_all_who_have_it(tiny):
+    """Also for the second submission of a seed, and not for one that is wrong otherwise."""
+    (tiny.graders / "misconceptions.py").write_text(MISCONCEPTION)
+    assert [named(tiny, 7, body) for body in ("x * 0.5", "x", "x / 2")] == ["halved", "", "halved"]
+
+
+def test_what_was_late_is_tried_again(tiny):
+    """A misconception that a busy machine did not get to is not forgotten for the rest of the class."""
+    (tiny.graders / "misconceptions.py").write_text(MISCONCEPTION)
+    checks = grade(tiny, notebook(tiny, "x / 2"), "student_01").exercises[0].checks
+    (rival,) = rivals_of(tiny, 8, 1e-9, False)
+    assert rival.results(checks, alike=True) == {}
+    rival.check_s = 20.0
+    assert [found.outcome for found in rival.results(checks, alike=True).values()] == ["failed"]
+
+
+def test_ctrl_c_ends_the_run(tiny):
+    """A run that was interrupted has no verdict."""
+    (tiny.graders / "test_halve.py").write_text("def test_it(submission):\n    raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        grade(tiny, tiny.notebook, "student_01")
+
+
+def test_a_broken_grader_is_no_verdict(tiny):
+    """Nor does the environment change."""
+    (tiny.graders / "test_halve.py").write_text("def test_it(submission):\n    raise OSError('disk')\n")
+    before = dict(os.environ)
+    with pytest.raises(GraderError, match=r"halve::test_it: OSError: disk.*No score was written"):
+        grade(tiny, tiny.notebook, "student_01")
+    assert {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"} == {
+        name: value for name, value in before.items() if name != "PYTEST_CURRENT_TEST"
+    }
