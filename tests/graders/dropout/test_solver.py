@@ -169,6 +169,7 @@ def ready(submission, model):
 
 def after(log, rule, config):
     """The parameters after each step, replayed with `rule`; each parameter has a config of its own."""
+    expect(log.steps, "training: expected steps, none came.")
     configs = {name: dict(config) for name in log.steps[0].params}
     params, trail = log.steps[0].params, []
     for step in log.steps:
@@ -318,6 +319,7 @@ def judge_history(submission, reference, rng, part):
     run = train(submission, rng, num_epochs=5, num_train_samples=None, optim_config={"learning_rate": 1.0})
     trail = after(run.log, reference.sgd, {"learning_rate": 1.0})
     X, y = run.data[f"X_{part}"], run.data[f"y_{part}"]
+    expect(len(trail) == 20, f"5 epochs of 4 iterations: expected 20 steps, got {len(trail)}.")
     expected = [accuracy(trail[t - 1], X, y) for t in moments(4, 5)]
     name = f"{part}_acc_history"
     came = array(getattr(run.solver, name), what=name)

@@ -280,11 +280,18 @@ def test_train_acc_history(submission, rng):
 
 @weight(2.5)
 def test_test_acc_history(submission, rng):
-    """test_acc_history holds the accuracy on all test images at the end of each epoch, with dropout off."""
-    run = train(submission, rng, **{**SMALL, "num_epochs": 5, "lr": 0.4})
-    count = len(per_epoch(run, 5)[0])
-    X, y = run.data["X_test"], run.data["y_test"]
-    accuracy = [float((predict(X, params).argmax(axis=1) == y).mean()) for params in [run.steps[0].params, *run.trail]]
+    """test_acc_history holds the accuracy on all test images at the end of each epoch, with dropout off.
+
+    A training after which the accuracy is as before tells nothing, and another is made.
+    """
+    for _ in range(10):
+        run = train(submission, rng, **{**SMALL, "num_epochs": 5, "lr": 0.4})
+        count = len(per_epoch(run, 5)[0])
+        X, y = run.data["X_test"], run.data["y_test"]
+        trail = [run.steps[0].params, *run.trail]
+        accuracy = [float((predict(X, params).argmax(axis=1) == y).mean()) for params in trail]
+        if len(set(accuracy[::count])) > 3:
+            break
     came = array(run.history["test_acc_history"], what="test_acc_history")
     in_training = any(training for _, training in run.net.asked)
     early = came.shape == (5,) and bool(np.allclose(came, accuracy[: 5 * count : count]))

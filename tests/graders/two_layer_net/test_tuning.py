@@ -139,16 +139,17 @@ def test_validation_data_choose(submission, rng):
     """The validation data choose the net: they are not trained on, and training accuracy does not count.
 
     These validation examples have other labels than the training data would give them: who learns those well
-    does badly here.
+    does badly here, by 0.08 ± 0.02, which in 6 worlds of 100 is within the slack. Of four worlds each has to pass.
     """
-    world = World(rng)
-    train, (X_val, y_val) = world.draw(4000), world.draw(1000)
-    val = X_val, (y_val + 1) % C
-    params, accuracies = search(submission, train, val, 120)
-    measured = accuracy(params, val)
-    message = "best_net: it knows labels that only the validation data hold. Train on the training data alone."
-    expect(measured < 0.5, message)
-    judge_choice(submission, params, accuracies, val)
+    for _ in range(4):
+        world = World(rng)
+        train, (X_val, y_val) = world.draw(4000), world.draw(1000)
+        val = X_val, (y_val + 1) % C
+        params, accuracies = search(submission, train, val, 120)
+        measured = accuracy(params, val)
+        message = "best_net: it knows labels that only the validation data hold. Train on the training data alone."
+        expect(measured < 0.5, message)
+        judge_choice(submission, params, accuracies, val)
 
 
 def judge_goal(submission, rng, goal):
