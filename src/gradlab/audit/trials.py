@@ -97,7 +97,8 @@ def _results(assignment: Assignment, session: Session, trial: Trial, seed: int) 
     """What each exercise's checks found; exercise by exercise, so that one that ends early leaves the others be."""
     found: Found = {}
     for exercise in trial.exercises:
-        run = _Run(assignment, session, seed, check_s=CHECK_S if trial.stop == "never" else WRONG_CHECK_S)
+        wrong = trial.stop != "never" and exercise in trial.sources
+        run = _Run(assignment, session, seed, check_s=WRONG_CHECK_S if wrong else CHECK_S)
         run.fallback, run.go_on = trial.fallback, _Going(trial.stop)
         run_checks(run, trial.name, [f"test_{exercise}.py"])
         found |= run.results
