@@ -39,6 +39,10 @@ class Direct:
     def borrow(self, name: str, *args: Any) -> Any:
         return getattr(self._names, name)(*args)
 
+    @contextmanager
+    def standing_in(self, names: Any) -> Any:
+        yield
+
     def stand_in(self, trusted: Any, state: Any = (), methods: Any = ()) -> Any:
         return trusted
 
