@@ -7,7 +7,7 @@ import warnings
 
 __all__ = ["MAX_SOURCE_CHARS", "plain_python", "syntax_fault"]
 
-MAX_SOURCE_CHARS = 1 << 20
+MAX_SOURCE_CHARS = 1_000_000  # four bytes each at most: they fit in a message to the host
 """The longest cell that is compiled; no person writes a longer one."""
 
 _MAX_LINES = 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import json
 import re
 from pathlib import Path
@@ -23,7 +24,10 @@ _IMAGES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|\x9b[0-?]*[ -/]*[@-~]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
-_SCRIPT_LINK = re.compile(r"(javascript|vbscript)(?=\s*:)", re.IGNORECASE)
+_GAP = r"[\s\\]*"  # what a browser or markdown drops from the middle of a link
+_SCRIPT_LINK = re.compile(f"({_GAP.join('javascript')}|{_GAP.join('vbscript')})(?={_GAP}:)", re.IGNORECASE)
+
+_TEX_LINK = re.compile(r"\\(?=href|class|style|cssId|require)")  # with these MathJax writes attributes and links
 
 
 def clean(text: object, max_chars: int = _MAX_CHARS) -> str:
@@ -44,7 +48,12 @@ def safe_prose(source: str) -> str:
     >>> safe_prose("a <b> c")
     'a < b> c'
     """
-    return _SCRIPT_LINK.sub(r"\1 ", _TAG.sub("< ", _CONTROL.sub("", source)))
+    text = plain = _CONTROL.sub("", source)
+    for _ in range(3):  # as often as anything between here and the page could
+        plain = html.unescape(plain)
+    if _SCRIPT_LINK.search(plain):  # its letters or its colon may be entities: then none is left
+        text = _CONTROL.sub("", plain).replace("&", "\N{FULLWIDTH AMPERSAND}")
+    return _SCRIPT_LINK.sub(r"\1 ", _TEX_LINK.sub(r"\\ ", _TAG.sub("< ", text)))
 
 
 def outputs_of(path: Path | None) -> list[list[dict[str, Any]]]:

@@ -106,7 +106,11 @@ def _notebooks(folder: Path) -> tuple[list[Path], list[str]]:
     for path in _files(folder):
         if path.parent != folder and any(other.parent == folder for other in found):
             break
-        mode = path.lstat().st_mode
+        try:
+            mode = path.lstat().st_mode
+        except OSError as error:  # a path that is longer than the system allows, or a folder that is closed
+            remarks.append(f"{printable(path.name)}: expected a notebook, got {_reason(error)}. Did not open it.")
+            continue
         if stat.S_ISREG(mode):
             found.append(path)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import linecache
 import zlib
@@ -17,7 +18,9 @@ from gradlab.errors import CourseError
 from gradlab.magics import plain_python
 from gradlab.template import exercise_of
 
-__all__ = ["Namespace", "reference_namespace", "with_solution"]
+__all__ = ["Namespace", "is_reference", "reference_namespace", "with_solution"]
+
+_MODULE = "reference_"  # and the assignment: the module of what a reference defines
 
 
 class Namespace:
@@ -70,9 +73,15 @@ def with_solution(assignment: Assignment, solutions: Mapping[str, str]) -> Names
     return _run(assignment.name, tuple(sources.items()))
 
 
+def is_reference(thing: object) -> bool:
+    """Whether this is a function or a class that a reference defines, or an instance of such a class."""
+    own = thing if inspect.isroutine(thing) or inspect.isclass(thing) else type(thing)
+    return str(getattr(own, "__module__", "")).startswith(_MODULE)
+
+
 @lru_cache(maxsize=64)
 def _run(assignment: str, sources: tuple[tuple[str, str], ...]) -> Namespace:
-    names: dict[str, Any] = {"__name__": f"reference_{assignment}"}
+    names: dict[str, Any] = {"__name__": _MODULE + assignment}
     state = np.random.get_state()
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -14,7 +14,7 @@ from gradlab.errors import GradebookError
 from gradlab.feedback import feedback_page
 from gradlab.gradebook import _nbgrader as nbgrader
 from gradlab.gradebook.autograded import Released, Work, autograded_notebook, earned, read_work
-from gradlab.gradebook.folders import fill_folder, supporting_files
+from gradlab.gradebook.folders import fill_folder, laid_over, supporting_files
 from gradlab.gradebook.release import nbgrader_app, save_cells
 from gradlab.gradebook.rows import marks_of, notebook_row, patiently, released_cells, timestamp_of, unchanged_cells
 from gradlab.grading.verdict import Verdict
@@ -157,7 +157,7 @@ class Gradebook:
     def _write_folders(self, student: str, notebook: dict[str, Any], page: str, folder: Path) -> None:
         coursedir, name = self.app.coursedir, self.assignment.name
         feedback = Path(coursedir.format_path(coursedir.feedback_directory, student, name))
-        files = {**supporting_files(folder), **supporting_files(self.assignment.notebook.parent)}
+        files = laid_over(supporting_files(folder), supporting_files(self.assignment.notebook.parent))
         fill_folder(self._autograded(student), {**files, f"{name}.ipynb": _text(notebook)}, mode=0o444)
         stamp = {path: source for path, source in files.items() if path == "timestamp.txt"}
         fill_folder(feedback, {**stamp, f"{name}.html": page}, mode=0o644)

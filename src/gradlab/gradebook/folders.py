@@ -14,17 +14,18 @@ from pathlib import Path
 
 from gradlab.received import is_linked
 
-__all__ = ["fill_folder", "supporting_files"]
+__all__ = ["fill_folder", "laid_over", "supporting_files"]
 
 _MAX_FILE_BYTES = 16 << 20
 _MAX_FILES = 200
+_MAX_NAME_BYTES = 1000  # of a path below the folder: the system allows 4096 for the whole
 _IGNORED = (".ipynb_checkpoints", "__pycache__", "feedback")  # as nbgrader does
 
 
 def supporting_files(folder: Path) -> dict[str, Path]:
     """The files beside a notebook, by their path in `folder`: what formgrader may show next to it.
 
-    Links are left out, for they may point at anything; so are huge files.
+    Links are left out, for they may point at anything; so are huge files, and what cannot be read or named.
     """
     found: dict[str, Path] = {}
     if is_linked(folder):
@@ -32,11 +33,31 @@ def supporting_files(folder: Path) -> dict[str, Path]:
     for root, folders, files in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if name not in _IGNORED and not name.endswith(".ipynb"))
         for path in (Path(root, name) for name in sorted(files)):
-            status = path.lstat()
-            plain = stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_FILE_BYTES
-            if plain and path.suffix.lower() not in (".ipynb", ".pyc") and len(found) < _MAX_FILES:
-                found[str(path.relative_to(folder))] = path
+            name = str(path.relative_to(folder))
+            shown = path.suffix.lower() not in (".ipynb", ".pyc") and len(os.fsencode(name)) <= _MAX_NAME_BYTES
+            if shown and len(found) < _MAX_FILES and _is_small(path):
+                found[name] = path
     return found
+
+
+def _is_small(path: Path) -> bool:
+    """Whether there is a regular file that may be read, of at most `_MAX_FILE_BYTES`."""
+    try:
+        status = path.lstat()
+    except OSError:  # longer than a path may be
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_FILE_BYTES and os.access(path, os.R_OK)
+
+
+def laid_over(under: Mapping[str, Path], over: Mapping[str, Path]) -> dict[str, Path]:
+    """The files of both folders by path. Of two that cannot lie side by side (`a`, `a/b`) the one of `over` stays."""
+    taken = {str(parent) for name in over for parent in Path(name).parents} | set(over)
+    free = {
+        name: path
+        for name, path in under.items()
+        if name not in taken and not any(str(parent) in over for parent in Path(name).parents)
+    }
+    return {**free, **over}
 
 
 def fill_folder(folder: Path, files: Mapping[str, str | Path], *, mode: int) -> None:

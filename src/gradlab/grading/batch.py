@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -9,6 +10,7 @@ import os
 import queue
 import resource
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -22,7 +24,7 @@ from gradlab.course import Assignment, Course
 from gradlab.errors import GradlabError
 from gradlab.grading.grade import GradeOptions, grade, new_seed
 from gradlab.grading.verdict import Verdict
-from gradlab.received import MAX_NOTEBOOK_BYTES
+from gradlab.received import MAX_NOTEBOOK_BYTES, printable
 
 __all__ = ["Graded", "grade_all", "grade_folder"]
 
@@ -30,6 +32,8 @@ SUBMISSION_S = 1800
 """How long one submission may take as a whole, before its worker is ended."""
 MAX_FILES = 10_000
 """How many files of a submission are looked at to see whether it has changed."""
+MAX_ID_CHARS = 128
+"""The longest student id: what nbgrader's gradebook holds."""
 WORKER_MEMORY_MIB = 4096
 """Bounds what a submission can make the trusted side spend through calls back."""
 
@@ -62,6 +66,9 @@ def grade_all(
     options = replace(options, seed=new_seed() if options.seed is None else options.seed)
     waiting: dict[str, tuple[Path, str]] = {}
     for student, folder in submissions.items():
+        if fault := _fault_of_id(student):
+            yield Graded(student, None, fault)
+            continue
         digest = _digest_of_submission(folder, course_digest)
         kept = None if force else _kept(assignment, student, digest)
         if kept is not None:
@@ -161,8 +168,8 @@ def _bound_memory() -> None:
 def grade_folder(root: Path, name: str, student: str, folder: Path, digest: str, options: GradeOptions) -> Graded:
     """Grade the submission in `folder`; what is wrong with the kit comes back as the error, never as a score."""
     assignment = Course(root).assignment(name)
-    notebook, remarks = find_notebook(folder, assignment)
     try:
+        notebook, remarks = find_notebook(folder, assignment)
         verdict = grade(assignment, notebook, student, options=options)
     except GradlabError as error:
         return Graded(student, None, str(error))
@@ -183,11 +190,28 @@ def _digest_of_course(assignment: Assignment, options: GradeOptions) -> str:
 
 
 def _digest_of_submission(folder: Path, course_digest: str) -> str:
-    """A fingerprint of a submission and of what it is judged by."""
-    found = sorted(path for path in islice(folder.rglob("*"), MAX_FILES) if path.is_file() and not path.is_symlink())
-    huge = [path for path in found if path.stat().st_size > MAX_NOTEBOOK_BYTES]  # not read, so not judged by
-    words = (f"{os.fsencode(path.relative_to(folder))!r} {path.stat().st_size}" for path in huge)
-    return _digest([path for path in found if path not in huge], course_digest, *words, relative_to=folder)
+    """A fingerprint of a submission and of what it is judged by.
+
+    Notebooks count by what they hold, then the other files, up to `MAX_NOTEBOOK_BYTES` in all; what is beyond, by size
+    and date.
+    """
+    small, words, room = [], [], MAX_NOTEBOOK_BYTES
+    for path, status in sorted(_regular_files(folder), key=lambda found: (found[0].suffix != ".ipynb", found[0])):
+        room -= status.st_size
+        if room >= 0:
+            small.append(path)
+        else:
+            words.append(f"{os.fsencode(path.relative_to(folder))!r} {status.st_size} {status.st_mtime_ns}")
+    return _digest(small, course_digest, *words, relative_to=folder)
+
+
+def _regular_files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """The first files of a submission that are neither links nor pipes, nor lie deeper than the system can name."""
+    names = (Path(root, name) for root, _, files in os.walk(folder) for name in files)
+    for path in islice(names, MAX_FILES):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG((status := path.lstat()).st_mode):
+                yield path, status
 
 
 def _digest(files: list[Path], *words: str, relative_to: Path | None = None) -> str:
@@ -195,11 +219,21 @@ def _digest(files: list[Path], *words: str, relative_to: Path | None = None) -> 
     for word in words:
         whole.update(word.encode())
     for path in files:
-        if path.is_file():
-            name = path.relative_to(relative_to) if relative_to else Path(path.name)
-            with path.open("rb") as stream:
-                whole.update(os.fsencode(name) + b"\0" + hashlib.file_digest(stream, "sha256").digest())
+        whole.update(os.fsencode(path.relative_to(relative_to) if relative_to else path.name) + b"\0")
+        with contextlib.suppress(OSError), path.open("rb") as stream:  # one that cannot be read judges nothing
+            whole.update(hashlib.file_digest(stream, "sha256").digest())
     return whole.hexdigest()
+
+
+def _fault_of_id(student: str) -> str:
+    """Why nobody can have this folder's name as an id in the gradebook; empty where all is well."""
+    try:
+        student.encode()
+        fits = len(student) <= MAX_ID_CHARS
+    except UnicodeEncodeError:  # bytes of a file system that are no text
+        fits = False
+    asked = f"expected a folder named by a student's id, of at most {MAX_ID_CHARS} characters in UTF-8"
+    return "" if fits else f"{asked}, got {printable(ascii(student))}. Not graded. Rename it, and run it again."
 
 
 def _verdict_file(assignment: Assignment, student: str) -> Path:

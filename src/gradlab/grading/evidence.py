@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import math
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -135,4 +136,6 @@ def describe(value: object) -> str:
     if isinstance(value, int | float | complex | str | bytes | list | tuple | dict | set | np.generic):
         size = f" of {len(value)}" if isinstance(value, list | tuple | dict | set) else ""
         return f"a value of type {type(value).__name__}{size}"
+    if inspect.isroutine(value) or inspect.isclass(value):
+        return "a function or a class"
     return "an object that is neither a number nor an array"

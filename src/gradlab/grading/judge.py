@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
@@ -132,8 +133,8 @@ def function(value: object, what: str) -> Callable[..., Any]:
 
 
 def instance(value: object, what: str) -> Any:
-    """A reply that should be an object with attributes, and not plain data."""
-    if value is None or isinstance(value, _PLAIN):
+    """A reply that should be an object with attributes, and not plain data, a function or a class."""
+    if value is None or isinstance(value, _PLAIN) or inspect.isroutine(value) or inspect.isclass(value):
         fail(f"{what}: expected an object, got {describe(value)}.")
     return value
 

@@ -60,6 +60,28 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RUNS] = {}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the checks in the notebook's order, so that those of an exercise know how the exercises before it fared."""
+    places = [index for index, item in enumerate(items) if _is_check(item)]
+    folders = {items[index].path.parent for index in places}
+    try:
+        order = {folder: _exercises_of(folder) for folder in folders}
+    except CourseError as error:
+        raise pytest.UsageError(str(error)) from error
+    checks = sorted(
+        (items[index] for index in places),
+        key=lambda item: (item.path.parent, order[item.path.parent].get(_exercise(item), -1)),
+    )
+    for index, item in zip(places, checks, strict=True):
+        items[index] = item
+
+
+def _exercises_of(folder: Path) -> dict[str, int]:
+    """The places in the notebook of the exercises that a folder of graders judges."""
+    exercises = Course.find(folder).assignment(folder.name).exercises
+    return {exercise.name: place for place, exercise in enumerate(exercises)}
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the hosts that this run started."""
     for run in config.stash.get(_RUNS, {}).values():

@@ -17,7 +17,7 @@ import numpy as np
 from gradlab.course import Assignment
 from gradlab.grading.submission import Submission
 from gradlab.grading.verdict import CheckResult, Outcome
-from gradlab.reference import reference_namespace
+from gradlab.reference import is_reference, reference_namespace
 from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab.sandbox.session import Session
 
@@ -56,6 +56,10 @@ class Failure:
             return cls(Outcome.FAILED, str(error) or "The answer is not what was asked.")
         if isinstance(error, TypeError) and (kind := _NOT_CALLABLE.fullmatch(str(error))):
             return cls(Outcome.FAILED, f"Expected a function or a class, got a value of type {kind[1]}.")
+        if isinstance(error, AttributeError) and is_reference(error.obj):  # a stand-in where another thing should be
+            return cls(
+                Outcome.FAILED, f"Expected an object with the attribute {error.name}, got {describe(error.obj)}."
+            )
         if isinstance(error, MemoryError):  # our own needs are small: what does not fit came from the submission
             return cls(Outcome.CRASHED, "Expected an answer that fits in memory, got more.")
         return None
@@ -81,7 +85,7 @@ class Run:
     submission: Submission = field(init=False)
 
     def __post_init__(self) -> None:
-        self.submission = Submission(self.session)
+        self.submission = Submission(self.session, judged=self.results)
 
     @property
     def reference(self) -> Any:

@@ -31,6 +31,7 @@ __all__ = [
     "MAX_NODES",
     "MAX_TREE",
     "CodecError",
+    "TooLargeError",
     "decode",
     "encode",
     "frame_lengths",
@@ -56,6 +57,10 @@ class CodecError(ValueError):
     """A value that cannot cross, or bytes that hold none. The message says which limit or rule it breaks."""
 
 
+class TooLargeError(CodecError):
+    """A plain value that is larger, or nested deeper, than what may cross."""
+
+
 def _refuse(value: Any) -> Any:
     raise CodecError(f"expected plain data, got {type(value).__name__}")
 
@@ -66,13 +71,14 @@ def encode(value: Any, opaque: Opaque = _refuse) -> list[bytes | memoryview]:
     Raises
     ------
     CodecError
-        Where the value is nested deeper than `MAX_DEPTH` or larger than a frame may be.
+        Where the value is not plain data; `TooLargeError` where it is nested deeper than `MAX_DEPTH` or larger than a
+        frame may be.
     """
     buffers: list[memoryview] = []
     tree: bytes = msgpack.packb(_pack(value, opaque, buffers, 0), unicode_errors="surrogatepass")
     size = sum(buffer.nbytes for buffer in buffers)
     if len(tree) > MAX_TREE or size > MAX_BUFFERS:
-        raise CodecError(
+        raise TooLargeError(
             f"expected at most {MAX_TREE >> 20} MiB of values and {MAX_BUFFERS >> 20} MiB of arrays, "
             f"got {len(tree) / 2**20:.1f} and {size / 2**20:.1f}"
         )
@@ -114,7 +120,7 @@ def decode(tree: bytes, buffers: bytes | bytearray | memoryview, remote: Remote 
 
 def _pack(value: Any, opaque: Opaque, buffers: list[memoryview], depth: int) -> Any:
     if depth > MAX_DEPTH:
-        raise CodecError(f"expected at most {MAX_DEPTH} levels of nesting, got more")
+        raise TooLargeError(f"expected at most {MAX_DEPTH} levels of nesting, got more")
     kind = type(value)
     if value is None or kind in (bool, float, str, bytes):
         return value
@@ -154,7 +160,7 @@ def _pack_array(value: NDArray[Any], buffers: list[memoryview]) -> list[Any]:
 def _big_int(value: int) -> str:
     text = hex(value)
     if len(text) > MAX_INT_DIGITS:
-        raise CodecError(f"expected an integer of at most {MAX_INT_DIGITS} hex digits, got {len(text)}")
+        raise TooLargeError(f"expected an integer of at most {MAX_INT_DIGITS} hex digits, got {len(text)}")
     return text
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from gradlab.sandbox.alarm import AlarmError, alarm
 from gradlab.sandbox.bubblewrap import Sandbox, start_sandbox
-from gradlab.sandbox.codec import CodecError
+from gradlab.sandbox.codec import CodecError, TooLargeError
 from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, clean, submission_error
 from gradlab.sandbox.limits import Limits
 from gradlab.sandbox.wire import HungUpError, receive, send
@@ -194,7 +194,7 @@ class Session:
         printed, cpu_s = reply.get("printed", 0), reply.get("cpu_s", 0.0)
         self.printed = printed if type(printed) is int else 0
         self.cpu_s += cpu_s if type(cpu_s) is float and 0 <= cpu_s < 1e6 else 0.0
-        if reply.get("states"):
+        if "states" in reply:
             self.take_over(reply["states"])
         if "error" in reply:
             raise submission_error(reply["error"])
@@ -218,9 +218,12 @@ class Session:
             try:
                 send(self._connection, message, self.opaque)
             except CodecError as error:
-                if "callback" in message or "op" in message:
+                if "op" not in message:
+                    send(self._connection, {"error": str(error)}, self.opaque)
+                elif isinstance(error, TooLargeError):  # what graders make is small: it came from the submission
+                    raise SubmissionError("ValueError", f"what it returned cannot be passed on: {error}", ()) from None
+                else:
                     raise
-                send(self._connection, {"error": str(error)}, self.opaque)
 
     def _receive(self) -> dict[str, Any]:
         with _as_ours():

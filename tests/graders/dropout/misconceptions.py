@@ -450,7 +450,8 @@ class Solver:
         self.model = model
         self.X_train, self.y_train = data["X_train"], data["y_train"]
         self.X_val, self.y_val = data["X_val"], data["y_val"]
-        self.update_rule = globals()[update_rule] if isinstance(update_rule, str) else update_rule
+        rules = ("sgd", "sgd_momentum", "rmsprop", "adam")
+        self.update_rule = globals()[update_rule] if update_rule in rules else update_rule
         self.lr_decay = lr_decay
         self.batch_size = batch_size
         self.num_epochs = num_epochs

@@ -2,8 +2,9 @@
 
 It is judged on the caches of the submission's own dropout_forward, whose layout nobody else knows, and relative
 to what that forward pass did: dropout is linear entry by entry, so its derivative is out / x, whatever the
-scale. Where the forward pass gives nothing to work with, the cache comes from the reference. So a wrong forward
-pass costs nothing here.
+scale. Where the forward pass gives nothing to work with, or drops nothing, the cache comes from the reference. So a
+wrong forward pass costs nothing here; and a right one that turns wrong for these checks gains nothing, for another
+scale than the notebook's is taken only from those who lost the points for it.
 """
 
 from dataclasses import dataclass
@@ -50,10 +51,17 @@ def own_pass(submission, x, mode, p) -> Pass | None:
         return None
     ratio = out / x
     kept = ratio != 0
-    if mode == "train" and mask_in(reply[1], kept) is False:
+    if mode == "train" and (kept.all() or not kept.any() or mask_in(reply[1], kept) is False):
         return None
     specified = kept / p if mode == "train" else np.ones(x.shape)
-    return Pass(reply[1], [ratio, specified])
+    return Pass(reply[1], [ratio, specified] if is_marked_down(submission, mode) else [specified])
+
+
+def is_marked_down(submission, mode):
+    """Whether dropout_forward lost the points of its scale in this mode, or is not judged in this run."""
+    checks = submission.judged.get("dropout_forward")
+    named = ("test_scale",) if mode == "train" else ("test_test_mode", "test_test_mode_any_shape")
+    return not checks or any(check.name in named and check.outcome != "passed" for check in checks)
 
 
 def reference_pass(reference, rng, x, mode, p) -> Pass:

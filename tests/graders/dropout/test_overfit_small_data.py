@@ -5,10 +5,11 @@ from starts that the grader draws.
 """
 
 import contextlib
+import functools
 
 import numpy as np
 
-from gradlab.data import get_CIFAR10_data
+from gradlab.data.cifar10_standin import parts
 from gradlab.grading import expect, number, observe, time_limit, weight
 
 
@@ -29,15 +30,17 @@ def seeded(seed):
         np.random.set_state(before)
 
 
+@functools.cache
+def images():
+    """510 images of the stand-in, on every machine, whatever data it has; less the mean of the first 500."""
+    pictures, labels = parts().train.take(0, 510)
+    return pictures - pictures[:500].mean(axis=0), labels
+
+
 def fifty_images(rng):
-    data = get_CIFAR10_data(num_training=500, num_validation=10, num_test=10)
+    X, y = images()
     rows = rng.choice(500, 50, replace=False)
-    return {
-        "X_train": data["X_train"][rows],
-        "y_train": data["y_train"][rows],
-        "X_val": data["X_val"],
-        "y_val": data["y_val"],
-    }
+    return {"X_train": X[rows], "y_train": y[rows], "X_val": X[500:], "y_val": y[500:]}
 
 
 def train(reference, data, seed, rate, scale):
