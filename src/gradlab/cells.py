@@ -17,8 +17,6 @@ from gradlab.template import Template, bound, exercise_of, functions, statements
 
 __all__ = ["Code", "Kind", "Plan", "Received", "find_notebook", "plan", "read_submission", "stub"]
 
-_MAX_CODE_CHARS = 8 << 20  # of one submission; Python compiles about a MiB a second
-
 
 class Kind(StrEnum):
     """Whose code it is: the assignment's own, or the student's in a solution cell or elsewhere."""
@@ -55,13 +53,13 @@ def plan(assignment: Assignment, submission_cells: Iterable[Cell]) -> Plan:
     """What is run of a submission: the student's cells as written, the given ones as the assignment has them."""
     template = Template(assignment)
     cells = tuple(submission_cells)
-    placed, too_much = _placed(template, cells)
+    placed = _placed(template, cells)
     written, faults = _python(placed)
     given = [*_given(template, placed, _needed_demos(template, written))]
     solutions = {exercise_of(id): copies for id, copies in _copies(placed, Kind.SOLUTION).items()}
     return Plan(
         code=tuple(_ordered(template, placed, [*written, *given])),
-        remarks=(*too_much, *_remarks(template, cells, placed), *faults, *_demo_remarks(template, given)),
+        remarks=(*_remarks(template, cells, placed), *faults, *_demo_remarks(template, given)),
         solutions={name: "\n\n\n".join(cell.source for cell in copies) for name, copies in solutions.items()},
         unchanged=frozenset(name for name, copies in solutions.items() if all(cell.released for cell in copies)),
     )
@@ -87,18 +85,14 @@ class _Placed:
 # --- what each cell is
 
 
-def _placed(template: Template, cells: Sequence[Cell]) -> tuple[list[_Placed], list[str]]:
-    """The submission's code cells, each with what it is; a remark where there are too many."""
-    found: list[_Placed] = []
-    room = _MAX_CODE_CHARS
-    for number, cell in enumerate(cells, 1):
-        room -= len(cell.source) if cell.cell_type == "code" else 0
-        if room < 0:
-            limit = f"{_MAX_CODE_CHARS >> 20} MiB of code"
-            return found, [f"cell {number}: expected at most {limit} in all, got more. Left out the rest."]
-        if cell.cell_type == "code" and cell.source.strip():
-            found.append(_place(template, number, cell))
-    return list(_without_spare_copies(found)), []
+def _placed(template: Template, cells: Sequence[Cell]) -> list[_Placed]:
+    """The submission's code cells, each with what it is."""
+    found = [
+        _place(template, number, cell)
+        for number, cell in enumerate(cells, 1)
+        if cell.cell_type == "code" and cell.source.strip()
+    ]
+    return list(_without_spare_copies(found))
 
 
 def _place(template: Template, number: int, cell: Cell) -> _Placed:
@@ -205,7 +199,7 @@ def _unparsed(node: ast.stmt) -> str:
     """The statement as text; nothing where it is nested more deeply than Python can write it."""
     try:
         return ast.unparse(node)
-    except RecursionError:
+    except (RecursionError, ValueError):  # integers of more digits than Python prints
         return ""
 
 

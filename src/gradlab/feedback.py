@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pygments import highlight  # type: ignore[import-untyped]  # pygments has no types
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
@@ -23,6 +24,10 @@ __all__ = ["Mark", "Marks", "exercise_report", "feedback_page"]
 
 _MAX_PAGE_CHARS = 4 << 20  # code, text and images of the student's, all together
 _MAX_CODE_CHARS = 64 << 10  # longer cells are cut
+_MAX_COLOURED_CHARS = (
+    8 << 10
+)  # of a cell, and eight times that of a page: some text takes pygments the square of its length
+_SPACES = re.compile(r"[^\S\n]{200}|(?:[^\S\n]*\n){20}")  # such as this
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,7 @@ class _View:
         self.cells = list(notebook["cells"])
         self.by_id = {_id(cell): cell for cell in self.cells if _id(cell)}
         self.left_chars = _MAX_PAGE_CHARS
+        self.left_coloured_chars = 8 * _MAX_COLOURED_CHARS
 
     def as_dict(self) -> dict[str, Any]:
         """The variables of the template."""
@@ -153,10 +159,17 @@ class _View:
         source = clean(cell["source"], _MAX_CODE_CHARS)
         is_code = cell["cell_type"] == "code"
         return {
-            "code": _highlighted(source) if is_code and self._fits(source) else None,
+            "code": self._code(source) if is_code and self._fits(source) else None,
             "text": source if not is_code and self._fits(source) else None,
             "outputs": [self._output(output) for output in cell.get("outputs", ())],
         }
+
+    def _code(self, source: str) -> Markup:
+        """The code in colours, where it is neither long nor odd."""
+        self.left_coloured_chars -= len(source)
+        if len(source) > _MAX_COLOURED_CHARS or self.left_coloured_chars < 0 or _SPACES.search(source):
+            return escape(source)
+        return Markup(highlight(source, PythonLexer(), _formatter()))
 
     def _output(self, output: Mapping[str, Any]) -> dict[str, str]:
         if output["output_type"] == "stream":
@@ -187,10 +200,6 @@ def _check(check: CheckResult) -> dict[str, Any]:
         "weight": check.weight,
         "message": "" if passed else clean(check.message, 4000).strip(),
     }
-
-
-def _highlighted(source: str) -> Markup:
-    return Markup(highlight(source, PythonLexer(), _formatter()))
 
 
 def _id(cell: Mapping[str, Any]) -> str:

@@ -7,8 +7,8 @@ import warnings
 
 __all__ = ["MAX_SOURCE_CHARS", "plain_python", "syntax_fault"]
 
-MAX_SOURCE_CHARS = 1_000_000  # four bytes each at most: they fit in a message to the host
-"""The longest cell that is compiled; no person writes a longer one."""
+MAX_SOURCE_CHARS = 64 << 10
+"""The longest cell that is compiled: no person writes a longer one, and some take Python the square of their length."""
 
 _MAX_LINES = 100
 _RUN_BODY = {"capture", "memit", "prun", "snakeviz", "time", "timeit"}

@@ -9,6 +9,7 @@ import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ MAX_NOTEBOOK_BYTES = 512 << 20
 """The largest notebook that is read: twice what the largest real ones hold."""
 
 _MAX_CELLS = 10_000
+_MAX_CODE_CHARS = 1 << 20  # of one submission: each cell is compiled several times
 _MAX_FILES = 1_000
 _MAX_CANDIDATES = 20
 _MAX_VALUES = 20_000_000  # of a notebook: what Python makes of "[],[],[]" is 24 times as large
@@ -82,11 +84,21 @@ def read_submission(path: Path) -> Received:
         return _unreadable("it is nested too deeply, or needs too much memory")
     except (OSError, ValueError) as error:
         return _unreadable(_reason(error))
+    if (room := _room(cells)) < len(cells):
+        limit = f"{_MAX_CODE_CHARS >> 20} MiB of code"
+        remarks.append(f"cell {room + 1}: expected at most {limit} in all, got more. Left out the rest.")
+        cells = cells[:room]
     if len(cells) > _MAX_CELLS:
         remarks.append(f"expected at most {_MAX_CELLS} cells, got {len(cells)}. Left out the rest.")
     if odd := sum(cell is None for cell in cells[:_MAX_CELLS]):
         remarks.append(f"expected cells with a type and a source, got {odd} without. Left them out.")
     return Received(tuple(cell or Cell("raw", "", {}) for cell in cells[:_MAX_CELLS]), tuple(remarks))
+
+
+def _room(cells: list[Cell | None]) -> int:
+    """How many of the cells there is room for, by the length of their code."""
+    lengths = (len(cell.source) if cell and cell.cell_type == "code" else 0 for cell in cells)
+    return sum(total <= _MAX_CODE_CHARS for total in accumulate(lengths))
 
 
 def _unreadable(reason: str) -> Received:

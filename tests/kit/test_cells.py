@@ -247,9 +247,10 @@ def test_control_characters(planned):
 
 def test_too_much_code(tiny, monkeypatch):
     """Code beyond the limit is left out."""
-    monkeypatch.setattr("gradlab.cells._MAX_CODE_CHARS", 60)
-    found = plan(tiny, read_submission(HERE / "solved.ipynb").cells)
-    assert "got more. Left out the rest." in found.remarks[0]
+    monkeypatch.setattr("gradlab.received._MAX_CODE_CHARS", 60)
+    received = read_submission(HERE / "solved.ipynb")
+    assert "got more. Left out the rest." in received.remarks[0]
+    assert sum(len(cell.source) for cell in received.cells if cell.cell_type == "code") <= 60
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """The audit of hidden graders: do wrong solutions lose, do right ones win, and is it so every time?"""
 
-from gradlab.audit.variants import Variant, variant
+from gradlab.audit.variants import Variant, mistake, variant
 
-__all__ = ["Variant", "variant"]
+__all__ = ["Variant", "mistake", "variant"]

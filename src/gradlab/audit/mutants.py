@@ -1,4 +1,4 @@
-"""Mutants: the instructor's solution with one thing wrong, made by syntax, inside the blanks alone."""
+"""Mutants: the instructor's solution with one thing wrong, made by syntax, inside the blanks alone, or by hand."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from itertools import chain, pairwise, zip_longest
 from typing import Protocol, TypeVar
 
 from gradlab.audit.operators import EXPRESSIONS, Scope
+from gradlab.audit.variants import load_mistakes
 from gradlab.course import Assignment
 from gradlab.template import BLANK, exercise_of
 
@@ -32,13 +33,28 @@ class Mutant:
 
 
 def make_mutants(assignment: Assignment) -> list[Mutant]:
-    """The mutants of all solution cells, in the notebook's order."""
-    return [
-        mutant
-        for cell in assignment.cells
-        if cell.is_solution and cell.cell_type == "code"
-        for mutant in mutants_of(exercise_of(cell.id), cell.source)
+    """The mutants of all solution cells, in the notebook's order, and the mistakes that were written by hand.
+
+    Raises
+    ------
+    CourseError
+        Where a mistake belongs to no exercise.
+    """
+    cells = [cell for cell in assignment.cells if cell.is_solution and cell.cell_type == "code"]
+    right = {exercise_of(cell.id): cell.source for cell in cells}
+    by_syntax = [mutant for exercise, source in right.items() for mutant in mutants_of(exercise, source)]
+    by_hand = [
+        Mutant(
+            f"{one.exercise}-{one.name}",
+            one.exercise,
+            f"by hand: {one.title}",
+            source,
+            _diff(right[one.exercise], source),
+        )
+        for one in load_mistakes(assignment)
+        for source in one.sources.values()
     ]
+    return [*by_syntax, *by_hand]
 
 
 class _OfExercise(Protocol):

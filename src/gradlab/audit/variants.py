@@ -1,4 +1,4 @@
-"""Variants: right solutions in other styles, which must all get full marks."""
+"""Solutions by hand: variants, right ones in other styles, and mistakes, wrong ones that no rule of syntax makes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from gradlab.course import Assignment
 from gradlab.errors import CourseError
 from gradlab.modules import load_module
 
-__all__ = ["Variant", "load_variants", "variant"]
+__all__ = ["Variant", "load_mistakes", "load_variants", "mistake", "variant"]
 
 Source = Callable[[], str | dict[str, str]]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A right solution: its name, what is special about it, and the solution cells that it replaces."""
+    """A solution by hand: its name, what is special about it, and the solution cells that it replaces."""
 
     name: str
     title: str
@@ -33,13 +33,21 @@ def variant(*, exercise: str = "") -> Callable[[Source], Source]:
 
     Without `exercise` it returns the sources of several cells, by exercise: a cache and who reads it, say.
     """
+    return _marking("variant", exercise)
 
+
+def mistake(*, exercise: str) -> Callable[[Source], Source]:
+    """Mark a wrong solution, as `variant` does a right one; its docstring says what is wrong."""
+    return _marking("mistake", exercise)
+
+
+def _marking(kind: str, exercise: str) -> Callable[[Source], Source]:
     def register(source: Source) -> Source:
         made = source()
         cells = {exercise: made} if isinstance(made, str) else made
         title = (source.__doc__ or source.__name__.replace("_", " ")).strip()
         sources = {name: cell.strip("\n") + "\n" for name, cell in cells.items()}
-        source.variant = Variant(source.__name__, title, sources)  # type: ignore[attr-defined]  # as misconceptions do
+        setattr(source, kind, Variant(source.__name__, title, sources))  # as misconceptions do
         return source
 
     return register
@@ -53,10 +61,19 @@ def load_variants(assignment: Assignment) -> list[Variant]:
     CourseError
         Where one belongs to an exercise that the assignment has not, or two have one name.
     """
+    return _load(assignment, "variant")
+
+
+def load_mistakes(assignment: Assignment) -> list[Variant]:
+    """The mistakes of every ``mistakes*.py`` beside the graders; raises as `load_variants` does."""
+    return _load(assignment, "mistake")
+
+
+def _load(assignment: Assignment, kind: str) -> list[Variant]:
     names = {exercise.name for exercise in assignment.exercises}
     found: dict[str, Variant] = {}
-    for path in sorted(assignment.graders.glob("variants*.py")):
-        marked = (getattr(value, "variant", None) for value in vars(load_module(path)).values())
+    for path in sorted(assignment.graders.glob(f"{kind}s*.py")):
+        marked = (getattr(value, kind, None) for value in vars(load_module(path)).values())
         for one in (one for one in marked if isinstance(one, Variant)):
             if one.name in found:
                 raise CourseError(

@@ -53,7 +53,7 @@ def _plain(value: object) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return value[:200]
+        return value[:200].encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text to others
     if isinstance(value, dict) and value.keys() == {"about", "sd"}:
         return {name: _plain(part) for name, part in value.items()}
     if not is_numeric(value) or (isinstance(value, np.ndarray) and value.size > _LARGE):

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gradlab.grading.evidence import describe, is_numeric, observe
+from gradlab.grading.submission import Remote
+from gradlab.reference import is_reference
 
 __all__ = [
     "CheckFailed",
@@ -34,9 +36,6 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
-
-_NUMBERS = (bool, int, float, complex, np.ndarray, np.generic, np.dtype)
-_PLAIN = (*_NUMBERS, str, bytes, list, tuple, dict, set, slice, range)
 
 
 class CheckFailed(AssertionError):
@@ -134,7 +133,8 @@ def function(value: object, what: str) -> Callable[..., Any]:
 
 def instance(value: object, what: str) -> Any:
     """A reply that should be an object with attributes, and not plain data, a function or a class."""
-    if value is None or isinstance(value, _PLAIN) or inspect.isroutine(value) or inspect.isclass(value):
+    stand_in = is_reference(value) and not inspect.isroutine(value) and not inspect.isclass(value)
+    if not (isinstance(value, Remote) or stand_in):
         fail(f"{what}: expected an object, got {describe(value)}.")
     return value
 

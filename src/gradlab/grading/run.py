@@ -57,9 +57,8 @@ class Failure:
         if isinstance(error, TypeError) and (kind := _NOT_CALLABLE.fullmatch(str(error))):
             return cls(Outcome.FAILED, f"Expected a function or a class, got a value of type {kind[1]}.")
         if isinstance(error, AttributeError) and is_reference(error.obj):  # a stand-in where another thing should be
-            return cls(
-                Outcome.FAILED, f"Expected an object with the attribute {error.name}, got {describe(error.obj)}."
-            )
+            other = type(error.obj).__name__
+            return cls(Outcome.FAILED, f"Expected an object with the attribute {error.name}, got one of type {other}.")
         if isinstance(error, MemoryError):  # our own needs are small: what does not fit came from the submission
             return cls(Outcome.CRASHED, "Expected an answer that fits in memory, got more.")
         return None
