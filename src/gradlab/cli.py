@@ -12,6 +12,7 @@ import click
 
 from gradlab.course import Assignment, Course
 from gradlab.errors import CourseError, GradebookError, GradlabError
+from gradlab.outputs import clean
 
 if TYPE_CHECKING:  # imported where they are used: help answers at once
     from gradlab.gradebook import Gradebook
@@ -30,7 +31,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except GradlabError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(clean(str(error))) from error  # it may name a folder that a student named
 
 
 @click.group(
@@ -240,6 +241,8 @@ def _entered(graded: Iterator[Graded], book: Gradebook, folders: dict[str, Path]
             if failed_before:  # twice running: no submission is to blame, and the verdicts are kept for the next run
                 raise
             failed_before, error = True, str(fault)
+        except Exception as fault:  # noqa: BLE001 (what one handed in must not end the class's grading)
+            error = f"{type(fault).__name__}: {fault} (a fault of gradlab; please report it)"
         yield Entry(result.student, result.verdict, error, result.cached)
 
 

@@ -8,7 +8,6 @@ import io
 import linecache
 import zlib
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,8 @@ class Namespace:
 def reference_namespace(assignment: Assignment) -> Namespace:
     """What the instructor notebook defines: its given cells that are no demonstrations, and its solution cells.
 
-    Run once in a process, with what they print swallowed and NumPy's global generator left as it was.
+    Run anew each time, in a few milliseconds, so that nothing that a submission does to a function or a class meets the
+    next one; with what the cells print swallowed and NumPy's global generator left as it was.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def with_solution(assignment: Assignment, solutions: Mapping[str, str]) -> Names
             known = ", ".join(exercise_of(id) for id, cell in cells.items() if cell.is_solution)
             raise CourseError(f"{name}: expected an exercise with a solution cell, got none. Known: {known}.")
         sources[id] = source
-    return _run(assignment.name, tuple(sources.items()))
+    return _run(assignment.name, sources)
 
 
 def is_reference(thing: object) -> bool:
@@ -79,13 +79,12 @@ def is_reference(thing: object) -> bool:
     return str(getattr(own, "__module__", "")).startswith(_MODULE)
 
 
-@lru_cache(maxsize=64)
-def _run(assignment: str, sources: tuple[tuple[str, str], ...]) -> Namespace:
+def _run(assignment: str, sources: Mapping[str, str]) -> Namespace:
     names: dict[str, Any] = {"__name__": _MODULE + assignment}
     state = np.random.get_state()
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            for id, source in sources:
+            for id, source in sources.items():
                 _run_cell(f"{assignment}/{id}", source, names)
     finally:
         np.random.set_state(state)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from gradlab.course import Assignment
+from gradlab.course import Assignment, Course
 from gradlab.errors import CourseError
 from gradlab.modules import load_module
 
-__all__ = ["Variant", "load_mistakes", "load_variants", "mistake", "variant"]
+__all__ = ["Variant", "changed", "load_mistakes", "load_variants", "mistake", "variant"]
 
 Source = Callable[[], str | dict[str, str]]
 
@@ -39,6 +40,38 @@ def variant(*, exercise: str = "") -> Callable[[Source], Source]:
 def mistake(*, exercise: str) -> Callable[[Source], Source]:
     """Mark a wrong solution, as `variant` does a right one; its docstring says what is wrong."""
     return _marking("mistake", exercise)
+
+
+def changed(beside: str, exercise: str, *changes: tuple[str, str]) -> str:
+    """The instructor's solution cell of an exercise, with lines written otherwise.
+
+    Parameters
+    ----------
+    beside
+        A file among the assignment's graders: ``__file__``.
+    exercise
+        Whose cell.
+    changes
+        Old text, which stands in the cell once, and new.
+
+    Raises
+    ------
+    CourseError
+        Where there is no such cell, or an old text is not in it once.
+    """
+    folder = Path(beside).resolve().parent
+    cells = Course.find(folder).assignment(folder.name).cells
+    source = next((cell.source for cell in cells if cell.is_solution and cell.id == f"{exercise}_solution"), None)
+    if source is None:
+        raise CourseError(f"{Path(beside).name}: expected an exercise with a solution cell, got {exercise!r}.")
+    for old, new in changes:
+        if source.count(old) != 1:
+            found = f"{exercise}: expected {old.strip()[:60]!r} in the instructor's solution once, got it"
+            raise CourseError(
+                f"{Path(beside).name}: {found} {source.count(old)} times. Change it as the notebook changed."
+            )
+        source = source.replace(old, new)
+    return source
 
 
 def _marking(kind: str, exercise: str) -> Callable[[Source], Source]:

@@ -133,8 +133,10 @@ class _Worker:
                 return self.pool.submit(grade_folder, root, name, student, folder, digest, options).result(SUBMISSION_S)
             except BrokenProcessPool:
                 error = "expected a verdict, but the worker process died twice"
-            except TimeoutError:
-                error = f"expected a verdict within {SUBMISSION_S} s, none came, twice"
+            except TimeoutError:  # once is enough: it would hold up the class as long again
+                self._end()
+                error = f"expected a verdict within {SUBMISSION_S} s, none came"
+                break
             self._end()
             if self.dismissed:
                 break

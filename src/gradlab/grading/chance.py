@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gradlab.grading.evidence import about, observe
+from gradlab.grading.evidence import about, is_numeric, observe
 from gradlab.grading.judge import Floats, Mask, array, expect, fail
 
 __all__ = ["binomial_tail", "expect_share", "mask_in", "read_mask", "read_ratio"]
@@ -77,7 +78,7 @@ def read_mask(out: object, x: npt.ArrayLike, p: float, what: str = "out", rtol: 
 
 
 def mask_in(cache: object, kept: npt.ArrayLike) -> bool | None:
-    """Whether a cache holds an array that tells kept from dropped entries; None where it cannot be seen into."""
+    """Whether a cache holds an array that tells kept from dropped entries; None where it may in a way of its own."""
     pattern = np.asarray(kept, dtype=bool)
     leaves = list(_leaves(cache))
     arrays = [leaf for leaf in leaves if isinstance(leaf, np.ndarray) and leaf.size == pattern.size]
@@ -85,16 +86,38 @@ def mask_in(cache: object, kept: npt.ArrayLike) -> bool | None:
         flags = np.reshape(leaf != 0, pattern.shape)
         if np.array_equal(flags, pattern) or np.array_equal(flags, ~pattern):
             return True
-    # numbers and words hold no mask; an object of the student's own, or positions of entries, may
+    # numbers, words and another mask hold none; positions of entries, the draws, an object of the student's own may
     plain = all(leaf is None or isinstance(leaf, bool | int | float | str | np.generic) for leaf in leaves)
-    return False if arrays or plain else None
+    other_masks = bool(arrays) and all(_is_mask(leaf) for leaf in arrays)
+    return False if plain or other_masks else None
+
+
+def _is_mask(leaf: npt.NDArray[Any]) -> bool:
+    """Whether an array has two values at most, one of them 0."""
+    values = np.unique(leaf)
+    return len(values) == 1 or (len(values) == 2 and bool((values == 0).any()))
 
 
 def _leaves(value: object, depth: int = 0) -> Iterator[object]:
     if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple) and depth < _MAX_NESTING:
+        value = tuple(value.values())
+    if isinstance(value, list) and value and (rows := _as_array(value)) is not None:
+        yield rows
+    elif isinstance(value, list | tuple) and depth < _MAX_NESTING:
         for part in value:
             yield from _leaves(part, depth + 1)
     else:
         yield value
+
+
+def _as_array(value: list[Any]) -> npt.NDArray[Any] | None:
+    """A list of numbers, or of lists of them, as an array; None where it is none."""
+    first = value
+    while isinstance(first, list) and first:
+        first = first[0]
+    if not isinstance(first, bool | int | float) or not is_numeric(value):
+        return None
+    try:
+        return np.array(value)
+    except (ValueError, OverflowError):  # rows of several lengths
+        return None

@@ -59,30 +59,29 @@ def with_solutions(assignment: Assignment, sources: dict[str, str]) -> tuple[Cod
 
 
 def diagnose(results: Results, rivals: Sequence[Rival]) -> dict[str, Misconception]:
-    """The cause of each failed exercise: the misconception with the same outcome and evidence in each failed check.
-
-    Of several, the one that passes most of what the submission passed.
+    """The cause of each failed exercise: the misconception with the same outcome and evidence in each failed check,
+    which passes all that the submission passed.
     """
     causes = {}
     for exercise, checks in results.items():
         right = [check for check in checks if check.outcome is Outcome.PASSED]
         wrong = [check for check in checks if check.outcome is not Outcome.PASSED]
         if wrong and all(check.outcome is Outcome.FAILED for check in wrong):
-            alike = [rival for rival in rivals if rival.spec.exercise == exercise and _alike(wrong, rival)]
-            if alike:
-                spec = (max(alike, key=lambda rival: _passed(right, rival)) if len(alike) > 1 else alike[0]).spec
-                causes[exercise] = Misconception(spec.name, spec.explanation, spec.hint)
+            own = (rival for rival in rivals if rival.spec.exercise == exercise)
+            same = next((rival for rival in own if _fails_alike(wrong, rival) and _passes(right, rival)), None)
+            if same is not None:
+                causes[exercise] = Misconception(same.spec.name, same.spec.explanation, same.spec.hint)
     return causes
 
 
-def _alike(wrong: Sequence[CheckResult], rival: Rival) -> bool:
+def _fails_alike(wrong: Sequence[CheckResult], rival: Rival) -> bool:
     found = rival.results(wrong, alike=True)
     return all(check.name in found and same_result(found[check.name], check) for check in wrong)
 
 
-def _passed(right: Sequence[CheckResult], rival: Rival) -> int:
+def _passes(right: Sequence[CheckResult], rival: Rival) -> bool:
     found = rival.results(right, alike=False)
-    return sum(check.name in found and found[check.name].outcome is Outcome.PASSED for check in right)
+    return all(check.name in found and found[check.name].outcome is Outcome.PASSED for check in right)
 
 
 def same_result(a: CheckResult, b: CheckResult) -> bool:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,9 +87,9 @@ class Run:
     def __post_init__(self) -> None:
         self.submission = Submission(self.session, judged=self.results)
 
-    @property
+    @cached_property
     def reference(self) -> Any:
-        """The instructor notebook's own names."""
+        """The instructor notebook's own names, made for this run alone."""
         return reference_namespace(self.assignment)
 
     def generator(self, check: str) -> np.random.Generator:

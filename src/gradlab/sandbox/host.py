@@ -191,6 +191,10 @@ class Host:
         """What a call returns."""
         return target(*args, **kwargs)
 
+    def op_keep(self, value: Any) -> int:
+        """Keep a value here, under a number: the same object at each call that gets it."""
+        return int(self._opaque(value)[1])
+
     def op_seed(self, seed: int) -> None:
         """Seed numpy's global generator, so that verdicts can be reproduced; forget what the last check held."""
         import numpy as np

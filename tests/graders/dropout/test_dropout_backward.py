@@ -51,7 +51,8 @@ def own_pass(submission, x, mode, p) -> Pass | None:
         return None
     ratio = out / x
     kept = ratio != 0
-    if mode == "train" and (kept.all() or not kept.any() or mask_in(reply[1], kept) is False):
+    drops = p == 1 or (kept.any() and not kept.all())
+    if mode == "train" and (not drops or mask_in(reply[1], kept) is False):
         return None
     specified = kept / p if mode == "train" else np.ones(x.shape)
     return Pass(reply[1], [ratio, specified] if is_marked_down(submission, mode) else [specified])
@@ -152,16 +153,28 @@ def test_each_cache_has_its_own_mask(submission, reference, rng):
 
 @weight(1)
 def test_repeated_calls_agree(submission, reference, rng):
-    """The same gradient and the same cache give the same dx each time, and twice the gradient gives twice dx."""
+    """The same gradient and the same cache give the same dx each time, and twice the gradient gives twice dx.
+
+    The cache stays where it is, so that what one call does to it the next one finds.
+    """
     x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
     one = own_pass(submission, x, "train", 0.4)
     if one is None or attempt(backward_of(submission), dout, one.cache)[1]:
         one = reference_pass(reference, rng, x, "train", 0.4)
-    first = array(backward_of(submission)(dout, one.cache), dout.shape, "dx")
-    again = backward_of(submission)(dout, one.cache)
+    cache = submission.keep(one.cache)
+    first = array(backward_of(submission)(dout, cache), dout.shape, "dx")
+    again = backward_of(submission)(dout, cache)
     expect_close(again, first, "dx of a second call", evidence=False)
-    double = backward_of(submission)(2 * dout, one.cache)
+    double = backward_of(submission)(2 * dout, cache)
     expect_close(double, 2 * first, "dx of twice the gradient", evidence=False)
+
+
+@weight(0.5)
+def test_keeping_everything(submission, reference, rng):
+    """With p = 1 dx is dout in training too."""
+    x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
+    dx, factors = backward(submission, reference, rng, dout, x, "train", 1)
+    judge(dx, dout, factors, "dx with p = 1", "")
 
 
 @weight(0.5)

@@ -8,6 +8,7 @@ import numpy as np
 
 from gradlab.grading import (
     array,
+    attempt,
     binomial_tail,
     expect,
     expect_close,
@@ -86,6 +87,23 @@ def test_entries_are_independent(submission, rng):
         )
 
 
+@weight(0.5)
+def test_number_of_kept_entries_varies(submission, rng):
+    """How many entries are kept is left to chance too: in all, and in each row.
+
+    Ten calls keep equally many of 2,000 entries with a probability below 0.03^9 = 2e-14, and 40 rows equally many of
+    50 with one below 0.2^39.
+    """
+    p = keep_probabilities(rng)[1]
+    x = far_from_zero(rng, (40, 50))
+    kept = [read_ratio(forward(submission, x, p=p)[0], x) != 0 for _ in range(10)]
+    observe(in_all=len({int(mask.sum()) for mask in kept}) > 1, in_rows=len(set(kept[0].sum(axis=1))) > 1)
+    for name, counts in (("each of ten calls", [m.sum() for m in kept]), ("each row", kept[0].sum(axis=1))):
+        expect(
+            len(set(counts)) > 1, f"out: expected each entry to be drawn for by itself, but {name} keeps {counts[0]}."
+        )
+
+
 @weight(1)
 def test_any_shape(submission, rng):
     """Inputs of one, two, three and four dimensions work, with one mask entry for each entry.
@@ -135,6 +153,34 @@ def test_seed_makes_masks_repeatable(submission, rng):
     expect((first != different).any(), "out: expected another mask from another seed, got the same one.")
 
 
+@weight(1)
+def test_one_dictionary_serves_many_calls(submission, rng):
+    """A net hands in one and the same dropout_param for all its calls: what one call does to it must not harm the next.
+
+    Two masks of 2,000 entries agree, or all entries are kept, with a probability below 1e-90.
+    """
+    p = keep_probabilities(rng)[1]
+    x = far_from_zero(rng, (40, 50))
+    given = submission.keep({"mode": "test", "p": p})
+    dropout = function(submission.dropout_forward, "dropout_forward")
+    outs = []
+    for mode in ("test", "train", "train"):
+        function(given.update, "dropout_param.update")({"mode": mode})
+        outs.append(unpack(dropout(x, given), ("out", "cache"), "dropout_forward")[0])
+    first, second = (
+        read_mask(out, x, p, "out in training, after test mode with one dropout_param") for out in outs[1:]
+    )
+    expect(not first.all(), "out in training, after test mode with one dropout_param: expected some entries dropped.")
+    expect((first != second).any(), "out: expected another mask at a second call with one dropout_param, got the same.")
+    for seed in (0, int(rng.integers(1, 10**6))):
+        given = submission.keep({"mode": "train", "p": p, "seed": seed})
+        first, second = (
+            array(unpack(dropout(x, given), ("out", "cache"), "dropout_forward")[0], x.shape, "out") for _ in range(2)
+        )
+        same = bool((first == second).all())
+        expect(same, "out: expected the same output from two calls with one dropout_param that holds a seed.")
+
+
 @weight(3)
 def test_test_mode(submission, rng):
     """At test time the output is the input: nothing dropped, nothing scaled."""
@@ -181,14 +227,28 @@ def test_cache_holds_the_mask(submission, reference, rng):
     """The cache tells the backward pass which entries were kept.
 
     A cache may be laid out in any way. This check fails only where the cache can be seen to hold no mask, or
-    where the submission's own dropout_backward works with the cache that the notebook describes and breaks on
-    this one.
+    where the submission's own dropout_backward goes right with the cache that the notebook describes and wrong with
+    this one. Of 60 kept or dropped entries that are 0 in x, none is kept with a probability of 0.3^60 = 4e-32.
     """
     x = far_from_zero(rng, (20, 30))
+    x[:2] = 0.0
     out, cache = forward(submission, x, p=0.7)
-    holds = mask_in(cache, read_ratio(out, x) != 0)
-    expect(holds is not False, "cache: expected it to hold the mask that was drawn, found no array that matches it.")
-    if submission.borrow("dropout_backward", x, cache) is None:
-        _, expected_cache = reference.dropout_forward(x, {"mode": "train", "p": 0.7, "seed": 1})
-        reads_another = submission.borrow("dropout_backward", x, expected_cache) is not None
-        expect(not reads_another, "cache: dropout_backward cannot read it, and can read (dropout_param, mask).")
+    out = array(out, x.shape, "out")
+    if not goes_back(submission, out, x, cache):
+        expected_out, expected_cache = reference.dropout_forward(x, {"mode": "train", "p": 0.7, "seed": 1})
+        message = (
+            "cache: dropout_backward gets the mask that was drawn from (dropout_param, mask), and not from this one."
+        )
+        expect(not goes_back(submission, expected_out, x, expected_cache), message)
+        x = far_from_zero(rng, x.shape)
+        out, cache = forward(submission, x, p=0.7)
+        holds = mask_in(cache, read_ratio(out, x) != 0)
+        message = "cache: expected it to hold the mask that was drawn, found no array that matches it."
+        expect(holds is not False, message)
+
+
+def goes_back(submission, out, x, cache):
+    """Whether the submission's dropout_backward gets from a cache which entries were kept, also where x is 0."""
+    dx, error = attempt(array, submission.borrow("dropout_backward", np.ones(x.shape), cache), x.shape, "dx")
+    there = x != 0
+    return error is None and bool(((dx != 0) == (out != 0))[there].all()) and bool(dx[~there].any())

@@ -105,7 +105,12 @@ def example(rng, dims, count):
     return rng.standard_normal((count, dims[0])), rng.integers(dims[-1], size=count)
 
 
-DEPTHS = {"one layer": (6, 4), "two layers": (6, 9, 4), "four layers": (6, 9, 8, 7, 4)}
+DEPTHS = {
+    "one layer": (6, 4),
+    "two layers": (6, 9, 4),
+    "four layers": (6, 9, 8, 7, 4),
+    "eleven layers": (6, *[9] * 10, 4),
+}
 
 
 # --- Parameters ----------------------------------------------------------------------------------------
@@ -113,7 +118,7 @@ DEPTHS = {"one layer": (6, 4), "two layers": (6, 9, 4), "four layers": (6, 9, 8,
 
 @weight(1)
 def test_parameter_names_and_shapes(submission, rng):
-    """params holds W1, b1, … of the right shapes, for nets of one, two and four layers."""
+    """params holds W1, b1, … of the right shapes, for nets of one to eleven layers."""
     for name, dims in DEPTHS.items():
         expected = {}
         for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(dims), start=1):
@@ -193,7 +198,7 @@ def test_defaults(submission):
 
 @weight(1.5)
 def test_scores(submission, rng):
-    """Without labels the net returns its scores: the last layer's, with no ReLU; nets of one, two and four layers."""
+    """Without labels the net returns its scores: the last layer's, with no ReLU; nets of one to eleven layers."""
     for name, dims in DEPTHS.items():
         params = random_params(rng, dims)
         X, _ = example(rng, dims, 7)
@@ -228,7 +233,7 @@ def test_loss(submission, rng):
 
 @weight(1)
 def test_gradients(submission, rng):
-    """Without regularisation every gradient is right, for nets of one, two and four layers."""
+    """Without regularisation every gradient is right, for nets of one to eleven layers, and there is no other."""
     judge_gradients(submission, rng, reg=0.0)
 
 
@@ -246,6 +251,28 @@ def judge_gradients(submission, rng, reg):
         _, expected = loss_and_grads(params, X, y, reg)
         for name in params:
             expect_close(grads[name], expected[name], f"gradient of {name}, {depth}", rtol=1e-6)
+        if not reg:
+            observe(**{f"gradients, {depth}": len(grads)})
+            asked = f"grads, {depth}: expected one entry for each of the {len(params)} parameters"
+            expect(len(grads) == len(params), f"{asked}, got {len(grads)} entries.")
+
+
+@weight(0.5)
+def test_parameters_stay(submission, rng):
+    """loss changes no parameter, and adds none."""
+    dims = (6, 9, 8, 4)
+    params = random_params(rng, dims)
+    X, y = example(rng, dims, 7)
+    net = build_with(submission, params, reg=0.8, dropout=0.6)
+    for mode, labels in (("training", [y]), ("test", [])):
+        loss_of(net)(X, *labels)
+        after = entries(net.params, "params", params)
+        observe(**{f"entries after {mode}": len(after)})
+        expect(
+            len(after) == len(params), f"params: expected {len(params)} entries after a {mode} pass, got {len(after)}."
+        )
+        for name, value in params.items():
+            expect_close(after[name], value, f"{name} after a {mode} pass", rtol=1e-12, evidence=False)
 
 
 @weight(1)

@@ -10,6 +10,7 @@ import numpy as np
 
 from gradlab.grading import (
     array,
+    attempt,
     entries,
     expect,
     expect_close,
@@ -99,6 +100,7 @@ def test_nets(submission, rng):
     """
     data, solvers = run(submission, rng, hidden_dim=100, num_epochs=1)
     for p, solver in solvers.items():
+        judge_reg(solver)
         params = parameters(solver, 100)
         pairs = [handed_on(solver, params, data["X_train"][i : i + 1], data["y_train"][i : i + 1]) for i in range(10)]
         before, out = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
@@ -157,7 +159,46 @@ def test_settings(submission, reference, rng):
         rate = number(config["learning_rate"], f"learning rate {what}")
         observe(batch=batch, decay=decay, rate=rate)
         expect(abs(rate - 5e-4) < 1e-9, f"learning rate {what}: expected 5e-4, got {rate:g}.")
+        for name, usual in ADAM.items():
+            came = number(config.get(name, usual), f"{name} {what}")
+            expect(abs(came - usual) < 1e-12, f"{name} {what}: expected adam's own, {usual:g}, got {came:g}.")
     judge_first_step(submission, rng)
+
+
+ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+
+
+@weight(1)
+def test_nothing_else_differs(submission, rng):
+    """The nets differ in their keep probability alone, and each step of training draws masks of its own.
+
+    The spread of 307,200 initial weights is known to 0.5 %. Four masks of some 40 active units are all alike with a
+    probability below 0.6^120 = 3e-27.
+    """
+    data, solvers = run(submission, rng, hidden_dim=100, num_epochs=1)
+    spreads = {p: float(parameters(solver, 100)["W1"].std()) for p, solver in solvers.items()}
+    low, high = min(spreads.values()), max(spreads.values())
+    observe(spread=round(high / low, 1) if low else 0.0)
+    told = ", ".join(f"{spread:.2g} (dropout {p:g})" for p, spread in spreads.items())
+    expect(high < 1.2 * low, f"weight_scale of the nets: expected one for all, got weights of the spread {told}.")
+    for p, solver in solvers.items():
+        judge_reg(solver)
+        if p < 1:
+            loss = function(net_of(solver).loss, "loss")
+            X, y = data["X_train"][:1], data["y_train"][:1]
+            losses = {number(unpack(loss(X, y), ("loss", "grads"), "loss(X, y)")[0], "loss") for _ in range(4)}
+            observe(seeded=len(losses) == 1)
+            expect(
+                len(losses) > 1, "the net with dropout: expected new masks at each step, got the same. Leave out seed."
+            )
+
+
+def judge_reg(solver):
+    """Fail where a net is regularised by more than dropout, as far as it says so."""
+    reg, unsaid = attempt(lambda: number(net_of(solver).reg, "reg"))
+    observe(reg=reg)
+    message = "reg of the nets: expected none, 0, so that dropout alone makes the difference"
+    expect(unsaid or reg == 0, f"{message}, got {reg}.")
 
 
 def judge_first_step(submission, rng):

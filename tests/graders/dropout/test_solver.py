@@ -86,6 +86,9 @@ class Softmax:
             self.log.evaluations.append(Evaluation(part, rows, right, len(self.log.steps), params))
             return scores
         y = array(y, (len(X),), "y").astype(int)
+        if part == "val" and np.array_equal(self.log.data["y_val"][rows], y):  # a look at the validation loss
+            loss, grads = softmax_loss(scores, X, y)
+            return loss, grads
         if part != "train" or not np.array_equal(self.log.data["y_train"][rows], y):
             self.log.strangers.append(part)
         loss, grads = softmax_loss(scores, X, y)
@@ -100,22 +103,24 @@ def softmax_loss(scores, X, y):
 
 
 class Drift:
-    """A model whose one parameter moves by the same amount each step, and which is at its best at `peak`."""
+    """A model whose one parameter moves by the same amount each step. It is at its best at the first of `peaks`, and
+    better than around it at the others."""
 
-    def __init__(self, data, peak):
+    def __init__(self, data, peaks):
         self.params = {"w": np.zeros(2)}
-        self.peak = peak
+        self.peaks = peaks
         self.log = Log(data)
 
     def loss(self, X, y=None):
         w = array(self.params["w"], (2,), "params['w']")
         part, rows = self.log.find(array(X, what="X"))
         if y is not None:
-            self.log.steps.append(Step(rows, {"w": w}, 1.0, {}))
+            if part != "val":
+                self.log.steps.append(Step(rows, {"w": w}, 1.0, {}))
             return 1.0, {"w": -np.ones(2)}
-        # the further from the peak, the fewer examples are right: the first few of each part
+        # the further from a peak, the fewer examples are right: the first few of each part
         total = len(self.log.data[f"y_{part}"]) if part != "other" else 1
-        good = total - round(abs(float(w[0]) - self.peak) * 2)
+        good = total - round(min(abs(float(w[0]) - peak) * 2 + 3 * place for place, peak in enumerate(self.peaks)))
         labels = self.log.data[f"y_{part}"][rows] if part != "other" else np.zeros(len(rows), int)
         answer = np.where(np.array(rows) < good, labels, (labels + 1) % 3)
         right = int((answer == labels).sum())
@@ -351,7 +356,8 @@ def test_samples_for_accuracies(submission, rng):
     run = train(submission, rng, num_epochs=3, num_train_samples=wanted["train"], num_val_samples=wanted["val"])
     for part, count in wanted.items():
         history = array(getattr(run.solver, f"{part}_acc_history"), (4,), f"{part}_acc_history")
-        drawn = [[e for e in run.log.evaluations if e.part == part and e.steps == t] for t in moments(4, 3)]
+        seen = [e for e in run.log.evaluations if e.part == part]
+        drawn = [first([e for e in seen if e.steps == t], count) for t in moments(4, 3)]
         counts = [sum(len(e.rows) for e in batch) for batch in drawn]
         observe(**{f"{part} examples": counts})
         expect(counts == [count] * 4, f"{part} accuracy: expected {count} examples each time, got {counts[:4]}.")
@@ -359,6 +365,12 @@ def test_samples_for_accuracies(submission, rng):
         expect_close(history, shares, f"{part}_acc_history", rtol=1e-9, evidence=False)
         sets = {frozenset(row for e in batch for row in e.rows) for batch in drawn}
         expect(len(sets) > 1, f"{part} accuracy: expected examples drawn at random, got the same ones each time.")
+
+
+def first(evaluations, count):
+    """The evaluations of a moment until they hold `count` examples: a look of the student's own may come after."""
+    totals = np.cumsum([0, *(len(e.rows) for e in evaluations)])
+    return [e for e, before in zip(evaluations, totals, strict=False) if before < count]
 
 
 @weight(1)
@@ -417,21 +429,23 @@ def test_update_rule_as_a_function(submission, reference, rng):
 # --- Best parameters -----------------------------------------------------------------------------------
 
 
-def drift(submission, rng, best_epoch):
-    """A run of six epochs of four steps of 0.5, at its best on the validation set after `best_epoch` epochs."""
+def drift(submission, rng, *epochs):
+    """A run of six epochs of four steps of 0.5, at its best on the validation set after the first of `epochs`."""
     data = make_data(rng)
-    model = Drift(data, peak=2.0 * best_epoch)
+    model = Drift(data, peaks=[2.0 * epoch for epoch in epochs])
     return model, train(submission, rng, model, data, num_epochs=6, optim_config={"learning_rate": 0.5})
 
 
 @weight(1.5)
 def test_best_parameters(submission, rng):
     """best_params is a copy of the parameters with the highest validation accuracy, whenever that was."""
-    for best_epoch in (3, 5, 6):
-        _, run = drift(submission, rng, best_epoch)
+    for epochs in ((3,), (5,), (6,), (0.25,), (2, 5)):
+        _, run = drift(submission, rng, *epochs)
         best = entries(run.solver.best_params, "best_params", ["w"])
-        what = f"best_params['w'], best after {best_epoch} of 6 epochs"
-        expect_close(best["w"], np.full(2, 2.0 * best_epoch), what, rtol=1e-9)
+        when = "the first iteration" if epochs[0] < 1 else f"{epochs[0]} of 6 epochs"
+        again = f", nearly as good after {epochs[1]}" if len(epochs) > 1 else ""
+        what = f"best_params['w'], best after {when}{again}"
+        expect_close(best["w"], np.full(2, 2.0 * epochs[0]), what, rtol=1e-9)
         expect_close(run.solver.best_val_acc, 1.0, "best_val_acc", rtol=1e-9)
 
 

@@ -62,10 +62,14 @@ def adam_forms(grads, t=0, counts=(0,), **config):
 
 
 def run(rule, w, grads, config=None):
-    """The change of w at every step, and the last config; each call gets what the call before returned."""
+    """The change of w at every step, and the last config; each call gets what the call before returned.
+
+    Without a config the first call has two arguments.
+    """
     steps, rule = [], function(rule, "the rule")
     for dw in grads:
-        next_w, config = unpack(rule(w.copy(), dw.copy(), config), ("next_w", "config"), "the rule")
+        arguments = (w.copy(), dw.copy(), *([] if config is None else [config]))
+        next_w, config = unpack(rule(*arguments), ("next_w", "config"), "the rule")
         next_w = array(next_w, w.shape, "next_w")
         entries(config, "config")
         steps.append(next_w - w)
@@ -83,7 +87,8 @@ def far_from_zero(rng, shape):
 
 
 def several(rng, shape=(4, 3), count=5):
-    return rng.standard_normal(shape), [far_from_zero(rng, shape) for _ in range(count)]
+    """A w, and gradients, every other one of them large."""
+    return rng.standard_normal(shape), [far_from_zero(rng, shape) * (1, 9)[step % 2] for step in range(count)]
 
 
 # --- Momentum ------------------------------------------------------------------------------------------
