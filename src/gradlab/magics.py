@@ -7,7 +7,7 @@ import warnings
 
 __all__ = ["MAX_SOURCE_CHARS", "plain_python", "syntax_fault"]
 
-MAX_SOURCE_CHARS = 64 << 10
+MAX_SOURCE_CHARS = 32 << 10
 """The longest cell that is compiled: no person writes a longer one, and some take Python the square of their length."""
 
 _MAX_LINES = 100

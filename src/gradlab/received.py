@@ -21,7 +21,7 @@ MAX_NOTEBOOK_BYTES = 512 << 20
 """The largest notebook that is read: twice what the largest real ones hold."""
 
 _MAX_CELLS = 10_000
-_MAX_CODE_CHARS = 1 << 20  # of one submission: each cell is compiled several times
+_MAX_CODE_CHARS = 256 << 10  # of one submission: each cell is compiled several times
 _MAX_FILES = 1_000
 _MAX_CANDIDATES = 20
 _MAX_VALUES = 20_000_000  # of a notebook: what Python makes of "[],[],[]" is 24 times as large
@@ -85,7 +85,7 @@ def read_submission(path: Path) -> Received:
     except (OSError, ValueError) as error:
         return _unreadable(_reason(error))
     if (room := _room(cells)) < len(cells):
-        limit = f"{_MAX_CODE_CHARS >> 20} MiB of code"
+        limit = f"{_MAX_CODE_CHARS >> 10} KiB of code"
         remarks.append(f"cell {room + 1}: expected at most {limit} in all, got more. Left out the rest.")
         cells = cells[:room]
     if len(cells) > _MAX_CELLS:

@@ -125,7 +125,11 @@ def _listing(names: Iterable[object]) -> str:
 
 
 def function(value: object, what: str) -> Callable[..., Any]:
-    """A reply that should be something to call: a function or a class."""
+    """A reply that should be something to call: a function or a class of the submission's own, or a given object's."""
+    given = is_reference(value) and (inspect.isfunction(value) or inspect.isclass(value))
+    expect(
+        not given, f"{what}: expected a function or a class of your own, got one that stands in for another exercise's."
+    )
     if not callable(value):
         fail(f"{what}: expected a function or a class, got {describe(value)}.")
     return value

@@ -1,4 +1,4 @@
-"""Right solutions of the dropout assignment that lay out their caches, or look at their training, in ways of their own."""
+"""Right solutions of the dropout assignment with caches of their own layouts, or more looks at the training."""
 
 from gradlab.audit import changed, variant
 

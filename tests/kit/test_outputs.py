@@ -1,0 +1,59 @@
+"""`safe_prose`, through the converter that formgrader renders with."""
+
+import re
+
+import pytest
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+from gradlab.outputs import safe_prose
+
+LINKS = (
+    "[x](javascript:alert(1))",
+    "[x](&#106;avascript:alert(1))",
+    "[x](java&#115;cript:alert(1))",
+    "[x](&#x6A;avascript&#58;alert(1))",
+    "[x](javascript&colon;alert(1))",
+    "[x](java&Tab;script:alert(1))",
+    "[x](<java\tscript:alert(1)>)",
+    "[x](JaVaScRiPt\\:alert(1))",
+    "[x](vbscript:x)",
+    "[x]: &amp;#106;avascript:alert(1)\n\n[x]",
+    "![x](&#106;avascript:alert(1))",
+    "<javascript:alert(1)>",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+)
+LIVE = re.compile(
+    r"""(?:href|src)\s*=\s*["']?\s*(?:j\s*a\s*v\s*a|v\s*b)\s*s\s*c\s*r\s*i\s*p\s*t\s*:|<script|<img src=x""", re.I
+)
+
+
+@pytest.mark.parametrize("source", LINKS)
+def test_nothing_acts(source):
+    """However a link is written, what comes out of the converter is none that runs a script."""
+    assert not LIVE.search(markdown2html_mistune(safe_prose(source)))
+
+
+def test_the_patterns_are_live_without_it():
+    """What is looked for is what the converter makes of such a link."""
+    assert LIVE.search(markdown2html_mistune(LINKS[1]))
+
+
+@pytest.mark.parametrize(
+    ("source", "made"),
+    [
+        (r"$\def\x#1{\href{java#1:alert(1)}{y}}\x{script}$", r"$\def\x#1{\ href{java#1:alert(1)}{y}}\x{script}$"),
+        (r"$\class{big}{x} \style{position:fixed}{y}$", r"$\ class{big}{x} \ style{position:fixed}{y}$"),
+    ],
+)
+def test_no_links_by_formulas(source, made):
+    """MathJax writes links and styles too."""
+    assert safe_prose(source) == made
+
+
+@pytest.mark.parametrize(
+    "source", ["a &lt; b, &alpha; and $\\alpha_1$", "see http://x.y/?a=1&b=2", "1 < 2", "R&D: yes"]
+)
+def test_prose_reads_as_it_did(source):
+    """What harms nobody stays as it is."""
+    assert safe_prose(source) == source
