@@ -22,6 +22,7 @@ from gradlab.demo import DemoStudent
 from gradlab.errors import CourseError, GradebookError
 from gradlab.grading.batch import Graded
 from gradlab.release import ReleaseReport
+from gradlab.sandbox.watchdog import usage_of
 
 pytestmark = [
     # nbgrader 0.9.6 on recent versions of what it uses; a TA can do nothing about them
@@ -292,6 +293,21 @@ class TestEndToEnd:
         assert entered(root) == [4.0, 2.0]
         assert (root / ".gradlab" / "verdicts" / "tiny" / "student_01.json").is_file()
         assert not (root / "feedback" / "student_02").exists()
+
+    def test_nothing_outlives_a_run_that_was_killed(self, tiny: Assignment) -> None:
+        """Neither a worker nor a sandbox is left where gradlab itself was killed."""
+        root = tiny.course.root
+        endless = "def double(x):\n    while True:\n        pass\n"
+        submit(tiny, "student_02", solve(instructor_cells(), {**SOLVED, "double_solution": endless}))
+        command = [sys.executable, "-m", "gradlab", "--course", str(root), "grade", "tiny", "--workers", "1"]
+        process = subprocess.Popen(
+            [*command, "--student", "student_02", "--timeout-s", "120"], stderr=subprocess.DEVNULL
+        )
+        wait_until(lambda: len(usage_of(process.pid).pids) > 4)  # itself, multiprocessing's tracker, worker, sandbox
+        below = [pid for pid in usage_of(process.pid).pids if pid != process.pid]
+        process.kill()
+        process.wait(timeout=20)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), timeout_s=20)
 
 
 def entered(root: Path) -> list[float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from gradlab.grading.checks import run_checks
 from gradlab.grading.diagnosis import with_solutions
 from gradlab.grading.run import CHECK_S, Run
 from gradlab.grading.verdict import CheckResult, Outcome
+from gradlab.grading.worker import be_a_worker
 from gradlab.sandbox.session import Session
 
 __all__ = ["Crew", "Found", "Trial", "Tried", "crew", "lost", "try_out"]
@@ -130,10 +130,5 @@ class Crew:
 @contextmanager
 def crew(assignment: Assignment, workers: int) -> Iterator[Crew]:
     """A crew of fresh interpreters, ended afterwards."""
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_thread) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), be_a_worker) as pool:
         yield Crew(assignment, pool)
-
-
-def _one_thread() -> None:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")

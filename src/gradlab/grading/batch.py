@@ -24,6 +24,7 @@ from gradlab.course import Assignment, Course
 from gradlab.errors import GradlabError
 from gradlab.grading.grade import GradeOptions, grade, new_seed
 from gradlab.grading.verdict import Verdict
+from gradlab.grading.worker import be_a_worker
 from gradlab.received import MAX_NOTEBOOK_BYTES, printable
 
 __all__ = ["Graded", "grade_all", "grade_folder"]
@@ -159,9 +160,8 @@ class _Worker:
 
 
 def _bound_memory() -> None:
+    be_a_worker()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     limit = WORKER_MEMORY_MIB << 20
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
