@@ -43,6 +43,11 @@ def judge(submission, params, X, what, hint="Which axis holds the classes?"):
     expect(not wrong.any(), f"{message} {hint}")
 
 
+def often_at_an_end(lead):
+    """Whether a class leads all others in half of the examples, or none."""
+    return max((lead >= 0).all(axis=1).mean(), (lead <= 0).all(axis=1).mean()) > 0.5
+
+
 @weight(3)
 def test_predictions(submission, rng):
     """Each example's label is the class with the highest score, one label for each example."""
@@ -70,7 +75,8 @@ def test_scores_below_zero(submission, rng):
 def test_scores_of_any_size(submission, rng):
     """It is the highest score, whether all scores are very low, very high, or all but equal."""
     params, X = random_params(rng, (5, 20, 6)), rng.standard_normal((25, 5))
-    params["b2"][0] -= 10.0  # who finds no highest score takes the first class
+    while often_at_an_end(forward(params, X)[:, :1] - forward(params, X)):  # who finds no highest score says class 0
+        params = random_params(rng, (5, 20, 6))
     hint = "What happens to them on the way to the label?"
     for what, level in (("very low", -2e5), ("very high", 2e5)):
         judge(submission, {**params, "b2": params["b2"] + level}, X, f"labels where scores are {what}", hint)
