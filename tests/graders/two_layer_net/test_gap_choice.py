@@ -1,5 +1,7 @@
 """What narrows the gap between training and test accuracy: the choice. The explanation is marked by hand."""
 
+import numpy as np
+
 from gradlab.grading import expect, observe, weight
 
 RIGHT = {1, 3}
@@ -9,7 +11,7 @@ def chosen(submission):
     """The numbers that were chosen; a set, list or tuple of them, or one number alone, is fine."""
     came = submission.gap_answers
     answers = list(came) if isinstance(came, set | frozenset | list | tuple) else [came]
-    numbers = [str(answer).strip() for answer in answers if isinstance(answer, int | float | str)]
+    numbers = [str(answer).strip() for answer in answers if isinstance(answer, int | float | str | np.number)]
     expect(
         numbers and len(numbers) == len(answers),
         "gap_answers: expected a set of numbers, such as {2}, got something else.",

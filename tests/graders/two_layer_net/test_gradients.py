@@ -88,6 +88,18 @@ def judge_layer(submission, rng, names):
         expected = chain_rule(params, X, y)
         for name in names:
             expect_close(grads[name], expected[name], f"gradient of {name}, {size}, reg = 0", rtol=1e-6)
+    judge_large(submission, rng, names)
+
+
+def judge_large(submission, rng, names):
+    """Inputs as large as pixels, all predicted wrongly: gradients of 10 and more, scores below 700."""
+    params = random_params(rng, (7, 8, 5))
+    params["W2"] *= 0.15
+    X = 200 * rng.standard_normal((4, 7))
+    y = (hidden_of(params, X) @ params["W2"] + params["b2"]).argmin(axis=1)
+    grads, expected = grads_of(net_with(submission, params), params, X, y, 0.0), chain_rule(params, X, y)
+    for name in names:
+        expect_close(grads[name], expected[name], f"gradient of {name}, large inputs, reg = 0", rtol=1e-6)
 
 
 @weight(2)
@@ -108,9 +120,9 @@ def test_regulariser(submission, rng):
     params = random_params(rng, (4, 10, 3))
     X, y = example(rng, (4, 10, 3), 8)
     net = net_with(submission, params)
-    with_reg, without = (grads_of(net, params, X, y, reg) for reg in (0.9, 0.0))
+    with_reg, without = (grads_of(net, params, X, y, reg) for reg in (90.0, 0.0))
     for name in ("W2", "W1"):
-        gained, asked = with_reg[name] - without[name], 1.8 * params[name]
+        gained, asked = with_reg[name] - without[name], 180.0 * params[name]
         share = float((gained * asked).sum() / (asked**2).sum())
         observe(**{f"share of the regulariser's gradient in {name}": share})
         hint = hint_for(share)
@@ -192,3 +204,14 @@ def test_calls_leave_no_trace(submission, rng):
     after = entries(net.params, "params", params)
     changed = [name for name, value in params.items() if not np.array_equal(array(after[name], what=name), value)]
     expect(not changed, f"params: expected the gradients to change nothing, they changed {', '.join(changed)}.")
+    more = ", ".join(str(name)[:30] for name in after if name not in params)
+    expect(not more, f"params: expected the four parameters and nothing else, got {more} too.")
+
+
+@weight(0.5)
+def test_keys(submission, rng):
+    """The gradients are a dict with the keys of params: one for each parameter, and nothing else."""
+    params = random_params(rng, (4, 10, 3))
+    _, grads = unpack(net_with(submission, params).loss(*example(rng, (4, 10, 3), 8), 0.1), ("loss", "grads"), "loss")
+    more = ", ".join(str(name)[:30] for name in entries(grads, "grads", params) if name not in params)
+    expect(not more, f"grads: expected the keys of params and no others, got {more} too.")

@@ -63,6 +63,21 @@ def loss_of(net, X, y, reg):
     return number(loss, "loss")
 
 
+def expect_same_params(net, params):
+    after = entries(net.params, "params", params)
+    changed = [name for name, value in params.items() if not np.array_equal(array(after[name], what=name), value)]
+    expect(not changed, f"params: expected the loss to change nothing, it changed {', '.join(changed)}.")
+    return after
+
+
+def gain_of(submission, params, X, y, reg):
+    """What the loss gains by reg. A call that changes the parameters is told so: the next would be of another net."""
+    net = net_with(submission, params)
+    with_reg = loss_of(net, X, y, reg)
+    expect_same_params(net, params)
+    return with_reg - loss_of(net, X, y, 0.0)
+
+
 @weight(3)
 def test_softmax_loss(submission, rng):
     """Without regularisation the loss is the softmax loss, the mean over the batch, for batches of 1, 5 and 12."""
@@ -80,8 +95,7 @@ def test_regulariser(submission, rng):
     for name, sizes in SIZES.items():
         params = random_params(rng, sizes)
         X, y = example(rng, sizes, 7)
-        net = net_with(submission, params)
-        gained = loss_of(net, X, y, 0.8) - loss_of(net, X, y, 0.0)
+        gained = gain_of(submission, params, X, y, 0.8)
         asked = 0.8 * squares(params, "W1", "W2")
         observe(**{f"share of the regulariser of {name}": gained / asked})
         expect_close(gained, asked, f"what the loss of {name} gains by reg", rtol=1e-7, hint=hint_for(gained / asked))
@@ -103,8 +117,7 @@ def test_biases_are_free(submission, rng):
     params = random_params(rng, sizes)
     params["b1"], params["b2"] = params["b1"] * 3.0, params["b2"] * 3.0
     X, y = example(rng, sizes, 7)
-    net = net_with(submission, params)
-    gained = loss_of(net, X, y, 1.0) - loss_of(net, X, y, 0.0)
+    gained = gain_of(submission, params, X, y, 1.0)
     excess = gained - squares(params, "W1", "W2")
     observe(biases=bool(abs(excess - squares(params, "b1", "b2")) < 1e-6), excess=excess)
     message = "the regulariser: expected biases to add nothing, but what it adds grows with their squares."
@@ -120,8 +133,7 @@ def test_both_layers_count(submission, rng):
         params = random_params(rng, sizes)
         params[large] = 2.0 * params[large]
         X, y = example(rng, sizes, 7)
-        net = net_with(submission, params)
-        gained = loss_of(net, X, y, 0.3) - loss_of(net, X, y, 0.0)
+        gained = gain_of(submission, params, X, y, 0.3)
         expect_close(gained, 0.3 * squares(params, "W1", "W2"), f"the regulariser with a large {large}", rtol=1e-7)
 
 
@@ -158,7 +170,7 @@ def test_parameters_stay(submission, rng):
     X, y = example(rng, sizes, 7)
     net = net_with(submission, params)
     first, again = (loss_of(net, X, y, 0.4) for _ in range(2))
+    after = expect_same_params(net, params)
+    more = ", ".join(str(name)[:30] for name in after if name not in params)
+    expect(not more, f"params: expected the four parameters and nothing else, got {more} too.")
     expect_close(again, first, "loss of a second call", rtol=1e-12)
-    after = entries(net.params, "params", params)
-    changed = [name for name, value in params.items() if not np.array_equal(array(after[name], what=name), value)]
-    expect(not changed, f"params: expected the loss to change nothing, it changed {', '.join(changed)}.")

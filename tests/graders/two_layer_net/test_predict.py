@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradlab.grading import array, expect, function, instance, observe, stands_in, weight
+from gradlab.grading import array, entries, expect, function, instance, observe, stands_in, weight
 
 pytestmark = stands_in("compute_scores", "compute_loss", "compute_gradients")
 
@@ -22,17 +22,17 @@ def forward(params, X):
     return np.maximum(X @ params["W1"] + params["b1"], 0) @ params["W2"] + params["b2"]
 
 
-def predictions(submission, params, X):
+def net_with(submission, params):
     (D, H), C = params["W1"].shape, params["b2"].size
     net = instance(function(submission.TwoLayerNet, "TwoLayerNet")(D, H, C), "TwoLayerNet(…)")
     net.params = {name: value.copy() for name, value in params.items()}
-    return function(net.predict, "predict")(X)
+    return net
 
 
-def judge(submission, params, X, what):
+def judge(submission, params, X, what, hint="Which axis holds the classes?"):
     """Fail unless every label is one of those with the highest score."""
     scores = forward(params, X)
-    came = predictions(submission, params, X)
+    came = function(net_with(submission, params).predict, "predict")(X)
     observe(**{what: came})
     labels = array(came, (len(X),), what)
     whole = (labels == np.rint(labels)) & (labels >= 0) & (labels < scores.shape[1])
@@ -40,7 +40,12 @@ def judge(submission, params, X, what):
     reached = scores[np.arange(len(X)), labels.astype(int)]
     wrong = reached < scores.max(axis=1) - 1e-9
     message = f"{what}: {int(wrong.sum())} of {len(X)} are not the class with the highest score."
-    expect(not wrong.any(), message + " Which axis holds the classes?" * bool(wrong.any()))
+    expect(not wrong.any(), f"{message} {hint}")
+
+
+def often_at_an_end(lead):
+    """Whether a class leads all others in half of the examples, or none."""
+    return max((lead >= 0).all(axis=1).mean(), (lead <= 0).all(axis=1).mean()) > 0.5
 
 
 @weight(3)
@@ -64,6 +69,32 @@ def test_scores_below_zero(submission, rng):
     params, X = random_params(rng, (5, 20, 6)), rng.standard_normal((25, 5))
     params["b2"] -= 50.0
     judge(submission, params, X, "labels where all scores are negative")
+
+
+@weight(1)
+def test_scores_of_any_size(submission, rng):
+    """It is the highest score, whether all scores are very low, very high, or all but equal."""
+    params, X = random_params(rng, (5, 20, 6)), rng.standard_normal((25, 5))
+    while often_at_an_end(forward(params, X)[:, :1] - forward(params, X)):  # who finds no highest score says class 0
+        params = random_params(rng, (5, 20, 6))
+    hint = "What happens to them on the way to the label?"
+    for what, level in (("very low", -2e5), ("very high", 2e5)):
+        judge(submission, {**params, "b2": params["b2"] + level}, X, f"labels where scores are {what}", hint)
+    near = {**params, "W2": 1e-6 * params["W2"], "b2": 1e-6 * params["b2"]}
+    judge(submission, near, X, "labels where scores are all but equal", hint)
+
+
+@weight(0.5)
+def test_parameters_stay(submission, rng):
+    """Predicting leaves the parameters as they were."""
+    params, X = random_params(rng, (5, 20, 6)), rng.standard_normal((7, 5))
+    net = net_with(submission, params)
+    array(function(net.predict, "predict")(X), (7,), "labels")
+    after = entries(net.params, "params", params)
+    changed = [name for name, value in params.items() if not np.array_equal(array(after[name], what=name), value)]
+    expect(not changed, f"params: expected predictions to change nothing, they changed {', '.join(changed)}.")
+    more = ", ".join(str(name)[:30] for name in after if name not in params)
+    expect(not more, f"params: expected the four parameters and nothing else, got {more} too.")
 
 
 @weight(0.5)

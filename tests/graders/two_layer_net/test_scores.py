@@ -98,3 +98,5 @@ def test_parameters_stay(submission, rng):
     changed = [name for name, value in params.items() if not np.array_equal(array(after[name], what=name), value)]
     observe(changed=", ".join(changed))
     expect(not changed, f"params: expected the forward pass to change nothing, it changed {', '.join(changed)}.")
+    more = ", ".join(str(name)[:30] for name in after if name not in params)
+    expect(not more, f"params: expected the four parameters and nothing else, got {more} too.")

@@ -3,7 +3,8 @@
 The net that is trained is the grader's own. It notes every minibatch with the parameters of that moment, and its
 gradients and labels are made up: so each step, learning rate and accuracy can be told apart. Minibatches may be drawn
 with or without replacement, or from a permutation of each epoch. An epoch's accuracies and its decay may come at its
-first iteration (as published) or at its last.
+first iteration (as published) or at its last. Where the data are fewer than batch_size, a minibatch may repeat examples
+or hold fewer.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +14,11 @@ import numpy as np
 
 from gradlab.grading import array, entries, expect, expect_close, function, number, observe, weight
 
+MANY = 1201  # validation examples: a prime, so that no smaller part of them has the same accuracy
 SHAPES = {"W1": (4, 6), "b1": (6,), "W2": (6, 3), "b2": (3,)}
+
+
+STRANGERS = "minibatches: expected examples of the training set as they are, got others. Does your code change X?"
 
 
 # --- A net that notes what it is asked -----------------------------------------------------------------
@@ -66,6 +71,8 @@ class Net:
     def __init__(self, data, rng):
         self.params = {name: rng.standard_normal(shape) for name, shape in SHAPES.items()}
         self.data, self.rng = data, rng
+        self.small = False
+        """Whether any minibatch may hold all examples; then what moves the parameters is a step, and a look is none."""
         self.steps: list[Step] = []
 
     def loss(self, X, y=None, reg=0.0):
@@ -76,11 +83,13 @@ class Net:
         labels = array(y, (len(found),), "y").tolist()
         last = self.steps[-1] if self.steps else None
         rows = [row if part == "train" else -1 for part, row in found]
-        if len(rows) == len(self.data.X) or {part for part, _ in found} == {"val"}:
+        whole = len(rows) == len(self.data.X) and not self.small
+        if whole or {part for part, _ in found} == {"val"}:
             return 1.0, {
                 name: np.zeros(shape) for name, shape in SHAPES.items()
             }  # the loss of all the data, for a look
-        if last and last.rows == rows and all(np.array_equal(last.params[name], params[name]) for name in SHAPES):
+        asked = last and (self.small or last.rows == rows)
+        if asked and all(np.array_equal(last.params[name], params[name]) for name in SHAPES):
             return last.loss, {
                 name: grad.copy() for name, grad in last.grads.items()
             }  # the same minibatch, asked twice
@@ -151,6 +160,7 @@ def train(submission, rng, data=None, **options) -> Training:
     """Train the grader's net with the submission's `train`."""
     data = make_data(rng) if data is None else data
     net = Net(data, rng)
+    net.small = len(data.X) < options.get("batch_size", 10)
     options = {
         "learning_rate": 0.2,
         "learning_rate_decay": 1.0,
@@ -187,6 +197,25 @@ def test_number_of_iterations(submission, rng):
 
 
 @weight(1.5)
+def test_few_examples(submission, rng):
+    """Where the training set is smaller than batch_size, training goes on: an epoch is one iteration then."""
+    run = train(submission, rng, make_data(rng, train=6), learning_rate_decay=0.97, num_iters=30)
+    stats = entries(run.stats, "what train returns", ["loss_history", "val_acc_history"])
+    losses, epochs = (array(stats[name], what=name).ravel() for name in ("loss_history", "val_acc_history"))
+    sizes = {len(step.rows) for step in run.steps}
+    observe(losses=losses.size, entries=epochs.size, sizes=sorted(sizes))
+    expect(losses.size == 30, f"6 examples, num_iters = 30: expected 30 losses in loss_history, got {losses.size}.")
+    expect(epochs.size in (30, 31), f"6 examples: expected an accuracy of each iteration, 30, got {epochs.size}.")
+    message = "6 examples, batch_size = 10: expected 10 in each minibatch, or all 6 where each may come once, got {}."
+    expect(sizes <= {6, 10}, message.format(", ".join(map(str, sorted(sizes)[:5]))))
+    expect(all(-1 not in step.rows for step in run.steps), STRANGERS)
+    paired = all([int(run.data.y[row]) for row in step.rows] == step.labels for step in run.steps)
+    expect(paired, "minibatches: expected each example with its own label, got others. Are X and y indexed alike?")
+    rates = run.rates("W1")[:30]
+    expect_close(rates, 0.2 * 0.97 ** np.arange(30), "learning rates, epochs of 1 iteration", rtol=1e-6, evidence=False)
+
+
+@weight(1.5)
 def test_minibatches(submission, rng):
     """Every minibatch holds batch_size training examples, each with its own label."""
     for size in (10, 4):
@@ -199,21 +228,26 @@ def test_minibatches(submission, rng):
         observe(**{f"sizes of {size}": sizes, f"strangers of {size}": strangers, f"paired of {size}": paired})
         told = ", ".join(map(str, sizes[:5]))
         expect(sizes == [size], f"minibatches: expected {size} examples in each (batch_size), got {told}.")
-        expect(strangers == 0, "minibatches: expected examples of the training set, got others.")
+        expect(strangers == 0, STRANGERS)
         expect(paired, "minibatches: expected each example with its own label, got others. Are X and y indexed alike?")
 
 
 @weight(1.5)
 def test_minibatches_are_random(submission, rng):
-    """Minibatches are drawn at random from all of the training set.
+    """Each iteration draws its minibatch at random from all of the training set.
 
     With replacement, one of 40 examples is not among 1,500 draws with a probability below 40 · (39/40)^1500 = 1.3e-15.
     Two trainings draw the same first three batches of 10 with at most (10!·30!/40!)^3 = 2e-27.
+    Of 150 batches, one is like one before it with at most 150 · 10!·30!/40! = 1.8e-7: ten are with less than 1e-50,
+    also where each epoch is a permutation. What is drawn once and kept, or a block of neighbours, has 40 at most.
     """
     data = make_data(rng)
     run, other = train(submission, rng, data, num_iters=150), train(submission, rng, data, num_iters=3)
+    expect(len(run.steps) == 150, f"num_iters = 150: expected as many minibatches, got {len(run.steps)}.")
     seen = {row for step in run.steps for row in step.rows}
+    expect(-1 not in seen, STRANGERS)
     alike = all(sorted(a.rows) == sorted(b.rows) for a, b in zip(run.steps, other.steps, strict=False))
+    different = len({tuple(sorted(step.rows)) for step in run.steps})
     observe(seen=len(seen), alike=alike)
     expect(
         not alike, "minibatches: expected other ones in a second training, got the same. Are the rows drawn at random?"
@@ -221,6 +255,8 @@ def test_minibatches_are_random(submission, rng):
     expect(
         len(seen) == 40, f"minibatches: expected every training example to come up, {40 - len(seen)} of 40 never did."
     )
+    message = f"minibatches: expected new ones in each epoch, got only {different} different ones in 150 iterations."
+    expect(different > 140, message + " Draw the rows anew, and each by itself.")
 
 
 @weight(1)
@@ -304,26 +340,26 @@ def moments(entry, entries_, epochs, per_epoch):
     return range(first, min(entry + 1, epochs) * per_epoch + 1)
 
 
-def judge_history(run, name, accepted):
+def judge_history(run, name, accepted, of):
     """Fail unless each entry is one of the accuracies that some moment of its epoch gives."""
     history = history_of(run, name, 3)
     for entry, value in enumerate(history):
         right = [accuracy for time in moments(entry, history.size, 3, 4) for accuracy in accepted(time)]
         fits = any(abs(value - accuracy) < 1e-9 for accuracy in right)
         observe(**{f"{name}, entry {entry} fits": fits})
-        told = f"expected an accuracy such as {right[0]:.3f}, got {value:.3f}"
-        expect(fits, f"{name}: {told} in epoch {entry + 1}. It should be the share of predictions that are right.")
+        told = f"expected an accuracy such as {right[0]:.4f}, got {value:.4f}"
+        expect(fits, f"{name}: {told} in epoch {entry + 1}. It should be the share of right predictions on {of}.")
 
 
 @weight(1.5)
 def test_val_acc_history(submission, rng):
     """val_acc_history holds, once an epoch, the share of validation examples that the net predicts rightly."""
-    run = train(submission, rng)
+    run = train(submission, rng, make_data(rng, val=MANY))
 
     def accepted(time):
-        return [1 - float(np.mean([is_wrong("val", row, time) for row in range(31)]))]
+        return [1 - float(np.mean(is_wrong("val", np.arange(MANY), time)))]
 
-    judge_history(run, "val_acc_history", accepted)
+    judge_history(run, "val_acc_history", accepted, "all validation examples")
 
 
 @weight(1.5)
@@ -337,4 +373,4 @@ def test_train_acc_history(submission, rng):
             1 - float(np.mean([is_wrong("train", row, time) for row in rows])) for rows in [*batches, list(range(80))]
         ]
 
-    judge_history(run, "train_acc_history", accepted)
+    judge_history(run, "train_acc_history", accepted, "the minibatch")

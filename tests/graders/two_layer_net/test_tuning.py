@@ -8,7 +8,13 @@ there are good here, at 1/64 of the cost. One setting alone, with 400 iterations
 highest: learning rate 1e-4, 0.15 to 0.23; 3e-4, 0.38 to 0.61; 5e-4, 0.73 to 0.84; 1e-3, 0.88 to 0.92; 2e-3, 0.92 to
 0.94. Batches of 100 to 500, 10 to 200 hidden units and reg up to 2 give 0.75 to 0.93 at 1e-3. An instructor who changes
 GOAL changes what is asked.
+
+How the nets are trained is read from the calls that the stand-in gets. A search with a training of its own makes no
+such calls: then only what it returns counts.
 """
+
+import inspect
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,6 +42,8 @@ D, C = 48, 10
 LENGTH = 3400.0  # of a picture of 3,072 pixels, less the mean picture
 SIGNAL = 0.6  # how far an example is drawn to one of its class's three centres
 SLACK = 0.04  # an accuracy taken from an epoch before the last is fine
+ITERATIONS = 121
+"""One more than 120: so the last accuracy in a history of epochs of 8, 20 or 40 iterations is the last net's own."""
 
 
 class World:
@@ -81,19 +89,21 @@ def accuracy(params, examples):
     return float((scores.argmax(axis=1) == y).mean())
 
 
-def trained(submission, examples):
-    """The accuracies of all nets that were trained, where the reference's class stood in for the student's."""
-    calls = [call for call in getattr(submission, "calls", []) if call.name == "TwoLayerNet" and call.method == "train"]
-    nets = {id(call.target): call.target for call in calls}
-    found = [attempt(lambda net=net: accuracy(parameters(net, "a net"), examples))[0] for net in nets.values()]
-    return [value for value in found if value is not None]
+def calls_of(submission, method):
+    return [call for call in getattr(submission, "calls", []) if call.name == "TwoLayerNet" and call.method == method]
+
+
+def trained(submission):
+    """The nets that were trained, where the reference's class stood in for the student's."""
+    return list({id(call.target): call.target for call in calls_of(submission, "train")}.values())
 
 
 def judge_choice(submission, params, accuracies, val):
     """Fail unless no other setting of the search was better on the validation data."""
     expect(accuracies, "results: expected the accuracy of each setting, got none.")
     measured = accuracy(params, val)
-    rivals = [value for value in accuracies if np.isfinite(value)] + trained(submission, val)
+    found = [attempt(lambda net=net: accuracy(parameters(net, "a net"), val))[0] for net in trained(submission)]
+    rivals = [value for value in [*accuracies, *found] if value is not None and np.isfinite(value)]
     best = max(rivals, default=0.0)
     observe(measured=measured, best=best, settings=len(accuracies))
     message = (
@@ -114,13 +124,113 @@ def test_result(submission, rng):
     expect(inside, "results: expected accuracies, from 0 to 1, got other numbers.")
 
 
+# --- How the nets are trained --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a net was made and trained with; of several trainings on end, the means."""
+
+    hidden_size: float
+    std: float
+    learning_rate: float
+    reg: float
+    batch_size: float
+    learning_rate_decay: float
+    num_iters: float
+    total: float
+    """All iterations together."""
+
+
+NEAR = ("hidden_size", "std", "learning_rate", "reg", "batch_size")
+"""Settings within a tenth in all of these are the same but for luck, unless they differ in what follows."""
+ELSE = ("learning_rate_decay", "num_iters")
+
+
+def settings_of(submission, reference, rng, num_iters):
+    """The setting of each net that a small search trains; none where the search trains nets in a way of its own."""
+    world = World(rng)
+    train, val = world.draw(200), world.draw(50)
+    with submission.standing_in({"TwoLayerNet": reference.TwoLayerNet}):
+        _, error = attempt(search, submission, train, val, num_iters)
+        made = {id(call.result): call for call in calls_of(submission, "__init__")}
+        nets = trained(submission)
+        found = [
+            attempt(setting_of, reference.TwoLayerNet, made.get(id(net)), calls)[0]
+            for net in nets
+            if (calls := [call for call in calls_of(submission, "train") if call.target is net])
+        ]
+        losses = [call for call in calls_of(submission, "loss") if len(call.args) + len(call.kwargs) > 1]
+        others = any(all(call.target is not net for net in nets) for call in losses)
+        getattr(submission, "calls", []).clear()
+    if error is not None:
+        search(submission, train, val, num_iters)  # with a net of the student's own: nobody pays for not fitting ours
+    return [] if error is not None or others or None in found else found
+
+
+def setting_of(net_class, made, calls):
+    size = told(net_class.__init__, made) if made else {"hidden_size": 0, "std": 0}
+    runs = [{**size, **told(net_class.train, call)} for call in calls]
+    total = float(sum(run["num_iters"] for run in runs))
+    means = {name: sum(float(run[name]) for run in runs) / len(runs) for name in NEAR + ELSE}
+    return Setting(**means, total=total)
+
+
+def told(method, call):
+    """The arguments of a call by name, with those that the method's signature fills in."""
+    bound = inspect.signature(method).bind(None, *call.args, **call.kwargs)
+    bound.apply_defaults()
+    return bound.arguments
+
+
+@weight(1)
+@stands_in()
+def test_num_iters_is_passed_on(submission, reference, rng):
+    """Nets are trained for the number of iterations that tune is told."""
+    for num_iters in (10, 20):
+        settings = settings_of(submission, reference, rng, num_iters)
+        counts = sorted({int(count) for setting in settings for count in (setting.num_iters, setting.total)})
+        observe(**{f"iterations of {num_iters}": counts})
+        came = ", ".join(map(str, counts[:5]))
+        message = f"num_iters = {num_iters}: expected nets trained for so many iterations, got {came}."
+        expect(not settings or num_iters in counts, message + " Pass num_iters on to net.train.")
+
+
+@weight(1)
+@stands_in()
+def test_settings_differ(submission, reference, rng):
+    """At least four settings are tried, and they differ in more than luck.
+
+    Of three searches all settings count together. Four learning rates at random, from a range of a factor of 4 and on a
+    logarithmic scale, are within a tenth of each other in all three with at most 12 · (ln 1.1 / ln 4)^11 = 2e-12.
+    """
+    found = [settings_of(submission, reference, rng, 4) for _ in range(3)]
+    settings = {setting for some in found for setting in some}
+    observe(settings=min(len(settings), 4))
+    if all(found):
+        message = f"settings: expected nets trained with at least 4 different ones, got {len(settings)}."
+        expect(len(settings) >= 4, message + " The same setting once more differs in luck only.")
+        expect(differ(settings), "settings: expected them to differ in more than luck, got all within a tenth.")
+
+
+def differ(settings):
+    """Whether settings differ by more than a tenth somewhere, or in the decay or the iterations at all."""
+    if len({(setting.learning_rate_decay, setting.num_iters, setting.total) for setting in settings}) > 1:
+        return True
+    ranges = [[getattr(setting, name) for setting in settings] for name in NEAR]
+    return any(max(values) > 1.1 * min(values) for values in ranges)
+
+
+# --- What comes out ------------------------------------------------------------------------------------
+
+
 @weight(2)
 @time_limit(120)
 def test_the_best_net_is_kept(submission, rng):
     """best_net is the one with the highest validation accuracy, and results holds these accuracies."""
     world = World(rng)
     train, val = world.draw(4000), world.draw(1000)
-    params, accuracies = search(submission, train, val, 120)
+    params, accuracies = search(submission, train, val, ITERATIONS)
     measured = judge_choice(submission, params, accuracies, val)
     claimed = max(accuracies)
     told = f"expected validation accuracies, at most about {measured:.3f}, got {claimed:.3f}"
@@ -142,7 +252,7 @@ def test_validation_data_choose(submission, rng):
         world = World(rng)
         train, (X_val, y_val) = world.draw(4000), world.draw(1000)
         val = X_val, (y_val + 1) % C
-        params, accuracies = search(submission, train, val, 120)
+        params, accuracies = search(submission, train, val, ITERATIONS)
         measured = accuracy(params, val)
         message = "best_net: it knows labels that only the validation data hold. Train on the training data alone."
         expect(measured < 0.5, message)

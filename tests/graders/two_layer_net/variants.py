@@ -264,6 +264,29 @@ def train_by_permutation() -> str:
     )
 
 
+@variant(exercise="train")
+def train_by_epochs() -> str:
+    """A permutation for each epoch, without replacement; where there are too few, minibatches of all examples."""
+    return _train(
+        "if it % iterations_per_epoch == 0:\n"
+        "            order = np.random.permutation(num_train)\n"
+        "        start = it % iterations_per_epoch * batch_size\n"
+        "        rows = order[start : start + batch_size]\n"
+        "        X_batch, y_batch = X[rows], y[rows]"
+    )
+
+
+@variant(exercise="train")
+def train_on_all_of_few() -> str:
+    """Where there are too few examples, all of them, as they stand; looks at the loss of all data, too."""
+    return _train(
+        "rows = np.random.choice(num_train, batch_size, replace=False) if num_train > batch_size else slice(None)\n"
+        "        X_batch, y_batch = X[rows], y[rows]",
+        _STEPS + "\n        whole_loss, _ = net.loss(X, y, reg)",
+        "(it + 1) % iterations_per_epoch == 0",
+    )
+
+
 # --- tuning, gap_choice --------------------------------------------------------------------------------------
 
 
@@ -306,6 +329,73 @@ def tune(X_train, y_train, X_val, y_val, num_iters=300):
             best, best_net = results[(rate, reg)], net
     return best_net, results
 """
+
+
+_SEARCH = """
+def tune(X_train, y_train, X_val, y_val, num_iters=300):
+    D, C = X_train.shape[1], int(np.max(y_train)) + 1
+    best_net, best, results = None, -1, {}
+    for rate, reg, decay in {settings}:
+        net = TwoLayerNet(D, 50, C)
+        {train}
+        accuracy = {accuracy}
+        results[rate, reg, decay] = accuracy
+        if accuracy > best:
+            best_net, best = net, accuracy
+    return best_net, results
+"""
+
+
+def _search(**changes: str) -> str:
+    pieces = {
+        "settings": "((5e-4, 0.1, 0.95), (1e-3, 0.1, 0.95), (2e-3, 0.1, 0.95), (2e-3, 0.4, 0.95))",
+        "train": "stats = net.train(X_train, y_train, X_val, y_val, rate, decay, reg, num_iters, 100)",
+        "accuracy": "np.mean(net.predict(X_val) == y_val)",
+        **changes,
+    }
+    source = _SEARCH
+    for name, piece in pieces.items():
+        source = source.replace(f"{{{name}}}", piece)
+    return source
+
+
+@variant(exercise="tuning")
+def tuning_by_history() -> str:
+    """The accuracy is the last one of the training's history; batches of 100."""
+    return _search(accuracy='stats["val_acc_history"][-1]')
+
+
+@variant(exercise="tuning")
+def tuning_the_decay() -> str:
+    """Settings that differ in the decay alone."""
+    return _search(settings="[(2e-3, 0.1, decay) for decay in (0.95, 0.96, 0.97, 0.98)]")
+
+
+@variant(exercise="tuning")
+def tuning_in_five_parts() -> str:
+    """Each net is trained in five parts, with a look at its accuracy after each."""
+    step = "net.train(X_train, y_train, X_val, y_val, rate, decay, reg, num_iters // 5, 100)"
+    look = "print(np.mean(net.predict(X_val) == y_val))"
+    return _search(train=f"for _ in range(5):\n            {step}\n            {look}")
+
+
+@variant(exercise="tuning")
+def tuning_with_a_training_of_its_own() -> str:
+    """The minibatches are drawn in the search itself: net.train is never called."""
+    return _search(
+        train="""lr = rate
+        for it in range(num_iters):
+            rows = np.random.choice(len(X_train), 100)
+            grads = compute_gradients(net.params, X_train[rows], y_train[rows], reg)
+            net.params = {name: value - lr * grads[name] for name, value in net.params.items()}
+            lr *= decay ** (100 / len(X_train))"""
+    )
+
+
+@variant(exercise="gap_choice")
+def gap_of_numpy_numbers() -> str:
+    """Numbers of NumPy's, in a set."""
+    return "gap_answers = set(np.array([1, 3]))"
 
 
 @variant(exercise="gap_choice")
