@@ -113,8 +113,27 @@ def test_share_of_dropped_entries(submission, rng):
         x = far_from_zero(rng, (500, 500))
         dropped = read_ratio(dropout(submission, x, drop_prob), x, "out") == 0
         near = abs(dropped.mean() - drop_prob) < 0.1
+        observe(**{f"rows alike with {name}": bool((dropped == dropped[:1]).all())})
         hint = "Is every entry drawn for by itself?" if near else "drop_prob is the probability to drop."
         expect_share(dropped, drop_prob, f"share of zeros with {name}", hint=hint)
+
+
+@weight(1)
+def test_near_the_ends(submission, rng):
+    """A drop probability near 0, or near 1, counts as it stands: few entries are dropped, or few stay.
+
+    Two exact binomial tests on 10,000 entries at 1e-10 each: false alarms at most 2e-10. The scale is judged to 1e-5:
+    who adds 1e-7 to a small divisor is right enough.
+    """
+    near_0, near_1 = round(rng.uniform(0.02, 0.04), 3), round(rng.uniform(0.96, 0.98), 3)
+    for name, drop_prob in (("a drop_prob near 0", near_0), ("a drop_prob near 1", near_1)):
+        x = far_from_zero(rng, (100, 100))
+        out = dropout(submission, x, drop_prob)
+        dropped = read_ratio(out, x, "out") == 0
+        observe(**{f"rows alike with {name}": bool((dropped == dropped[:1]).all())})
+        hint = "Take drop_prob as it is: it need not be a round number, and only 0 and 1 are ends."
+        expect_share(dropped, drop_prob, f"share of zeros with {name}", hint=hint)
+        judge_scale(out, x, drop_prob, f"out with {name}", rtol=1e-5)
 
 
 @weight(1)
@@ -160,15 +179,29 @@ def test_any_shape(submission, rng):
 
 @weight(1)
 def test_masks_differ(submission, rng):
-    """Two calls drop different entries.
+    """Each call drops other entries, and not always as many: with a chance of its own for each, their number varies.
 
-    Two masks of 2,000 independent entries agree with a probability below 1e-300.
+    Two masks of 2,000 independent entries agree with a probability below 1e-300. Their number is k with a probability
+    of at most m = 0.0251 for any k (drop_prob at least 0.15, its standard deviation at least 15.9). That all of 8 are k
+    or k + 1 for some k has one of at most the sum over k of (P(k) + P(k + 1))^8 <= 2^8 sum P(k)^8 <= 2^8 m^7 / sqrt(8)
+    (a normal peak to the eighth is narrower by sqrt(8)): false alarms below 6e-10.
     """
     drop_prob = drop_probabilities(rng)["a low drop_prob"]
     x = far_from_zero(rng, (40, 50))
-    first, second = (read_ratio(dropout(submission, x, drop_prob), x, "out") == 0 for _ in range(2))
-    observe(same=bool((first == second).all()))
-    expect((first != second).any(), "out: expected other entries to be dropped at each call, got the same ones twice.")
+    first, *others = (read_ratio(dropout(submission, x, drop_prob), x, "out") == 0 for _ in range(8))
+    observe(same=bool((first == others[0]).all()))
+    expect(
+        (first != others[0]).any(), "out: expected other entries to be dropped at each call, got the same ones twice."
+    )
+    counts = [int(mask.sum()) for mask in (first, *others)]
+    varies = max(counts) - min(counts) > 1
+    observe(number_varies=varies)
+    told = f"the same number, {counts[0]}," if len(set(counts)) == 1 else f"{min(counts)} or {max(counts)}"
+    expect(
+        varies,
+        f"out of 8 calls with one X and one drop_prob: expected the number of dropped entries to vary, got {told} each "
+        "time. Each entry is dropped with its own chance, whatever becomes of the others: only the mean is set.",
+    )
 
 
 @weight(1.5)

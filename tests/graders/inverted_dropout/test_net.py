@@ -187,9 +187,25 @@ def test_default_probabilities(submission, rng):
 def test_each_unit_of_each_picture(submission, rng):
     """Every picture has its own mask at every layer, and every call new ones.
 
-    Masks of 400 pictures with 12 units: that all agree by chance has a probability below 1e-100.
+    Masks of 400 pictures with 12 units: that all agree by chance has a probability below 1e-100. The masks of the
+    stand-in are not drawn in the notebook; that the net does not seed the notebook's random numbers anew is seen from
+    four draws after each call: that two calls leave the same four by chance has a probability below 1e-60.
     """
     drop_probs = (0.3, 0.4)
+    rand = function(of_autograd(submission, "numpy", "random").rand, "autograd's numpy.random.rand")
+    for training in (True, False):
+        left = []
+        for _ in range(2):
+            net(submission, np.ones((3, 12)), glass_params(rng, 12), training=training, drop_probs=drop_probs)
+            left.append(array(rand(4), (4,), "random numbers"))
+        seeded = bool((left[0] == left[1]).all())
+        observe(**{f"seeded, training={training}": seeded})
+        told = f"after each call with training={training}"
+        expect(
+            not seeded,
+            f"random numbers {told}: expected new ones, got the same again. Do not set the seed in net: it makes "
+            "one mask like the other.",
+        )
     X, params = rng.uniform(0.5, 2.0, (400, 12)), glass_params(rng, 12)
     calls = []
     for _ in range(2):
@@ -206,7 +222,10 @@ def test_each_unit_of_each_picture(submission, rng):
 
 @weight(2)
 def test_extremes(submission, rng):
-    """In training, a probability of 0 drops nothing, and one of 1 empties its own hidden layer and no other."""
+    """In training, a probability of 0 drops nothing, and one of 1 empties its own hidden layer and no other.
+
+    The same holds for a minibatch of a single picture.
+    """
     X, params = rng.standard_normal((6, 5)), make_params(rng, (5, 8, 7, 4))
     only_biases = plain_scores(0 * X, {**params, "W1": 0 * params["W1"], "b1": 0 * params["b1"]})
     cases = {
@@ -219,6 +238,11 @@ def test_extremes(submission, rng):
     for drop_probs, (expected, hint) in cases.items():
         what = f"scores in training, drop_probs = {drop_probs}"
         expect_close(replies[drop_probs], expected, what, rtol=1e-5, atol=1e-7, hint=hint, evidence=False)
+    for drop_probs in ((1.0, 0.0), (0.0, 1.0)):
+        scores = net(submission, X[:1], params, training=True, drop_probs=drop_probs)
+        what = f"scores of a single picture in training, drop_probs = {drop_probs}"
+        hint = "A single picture is no exception."
+        expect_close(scores, cases[drop_probs][0][:1], what, rtol=1e-5, atol=1e-7, hint=hint)
 
 
 @weight(1.5)
@@ -240,12 +264,68 @@ def test_gradient(submission, reference, rng):
         return
     if error:
         raise error
-    backward, _ = unpack(reply, ("gradients", "scores"), "net under autograd")
-    grads = backward(dscores) if callable(backward) else None
-    expect(isinstance(grads, dict), f"gradients: expected autograd to follow net, it could not. {FOLLOW}")
+    _, grads = read_gradients(reply, dscores, "")
     for name, expected in gradients(X, params, dscores).items():
         expect(name in grads, f"gradients: expected one by {name}, got none. {FOLLOW}")
         expect_close(grads[name], expected, f"gradient by {name}", rtol=1e-5, atol=1e-7, hint=FOLLOW)
+
+
+def read_gradients(reply, dscores, when):
+    """The scores and the gradients that autograd found on the way back through the net."""
+    backward, scores = unpack(reply, ("gradients", "scores"), f"net under autograd{when}")
+    grads = backward(dscores) if callable(backward) else None
+    expect(isinstance(grads, dict), f"gradients{when}: expected autograd to follow net, it could not. {FOLLOW}")
+    return scores, grads
+
+
+@weight(1.5)
+@stands_in()
+def test_gradient_in_training(submission, reference, rng):
+    """Autograd can take the gradients in training too, where units are dropped: forward_backward asks for them there.
+
+    The submission's own dropout is at work, for autograd cannot follow a stand-in's. If it is broken, nothing is judged
+    here: it costs its own exercise.
+    """
+    X, params, dscores = rng.standard_normal((20, 5)), make_params(rng, (5, 8, 7, 4)), rng.standard_normal((20, 4))
+    pair = (round(rng.uniform(0.15, 0.3), 3), round(rng.uniform(0.3, 0.45), 3))
+    with submission.standing_in({"dropout": reference.dropout}):
+        array(net(submission, X, params, training=True, drop_probs=pair), (20, 4), "scores in training")
+    for drop_probs in ((0.0, 0.0), pair):
+        _, error = attempt(judge_gradients_in_training, submission, X, params, dscores, drop_probs)
+        if error and not all(dropout_is_fine(submission, drop_prob) for drop_prob in drop_probs):
+            return
+        if error:
+            raise error
+
+
+def judge_gradients_in_training(submission, X, params, dscores, drop_probs):
+    """Judge the gradients without reading the masks, by what holds for any mask and any factor.
+
+    With a mask, each layer is still linear in its weights and biases together, and ReLU and dropout scale with their
+    input. So, with <a, b> the sum of the products of all entries (Euler's theorem, a layer at a time):
+    <dscores, scores> = <dW3, W3> + <db3, b3>, <dW3, W3> = <dW2, W2> + <db2, b2>, <dW2, W2> = <dW1, W1> + <db1, b1>.
+    """
+    when = " in training"
+    through = of_autograd(submission, "make_vjp")(the_function(submission, "net"), 1)
+    scores, grads = read_gradients(through(X, params, training=True, drop_probs=drop_probs), dscores, when)
+    missing = ", ".join(sorted(set(params) - set(grads)))
+    expect(not missing, f"gradients{when}: expected one by each parameter, got none by {missing}. {FOLLOW}")
+    parts = {
+        name: array(grads[name], value.shape, f"gradient by {name}{when}") * value for name, value in params.items()
+    }
+    above = array(scores, dscores.shape, f"scores{when}") * dscores
+    for i in (3, 2, 1):
+        here = parts[f"W{i}"].sum() + parts[f"b{i}"].sum()
+        size = sum(float(np.abs(part).sum()) for part in (above, parts[f"W{i}"], parts[f"b{i}"]))
+        fits = bool(abs(above.sum() - here) <= 1e-5 * size)
+        observe(**{f"gradients of layer {i} fit, drop_probs {drop_probs}": fits})
+        names = f"W{i} and b{i}"
+        expect(
+            fits,
+            f"gradients{when}, by {names}: expected those of the scores that came with them, got others. In training "
+            f"as otherwise everything between the parameters and the scores must be autograd's to see. {FOLLOW}",
+        )
+        above = parts[f"W{i}"]
 
 
 def right(reply, expected):
@@ -254,14 +334,15 @@ def right(reply, expected):
     return error is None and np.allclose(scores, expected, rtol=1e-5)
 
 
-def dropout_is_fine(submission):
-    """Whether the submission's own dropout does nothing at a drop probability of 0, and autograd can follow it."""
-    x = np.arange(1.0, 7.0).reshape(2, 3)
+def dropout_is_fine(submission, drop_prob=0.0):
+    """Whether autograd can follow the submission's own dropout, and it does nothing at a drop probability of 0."""
+    x = np.arange(1.0, 161.0).reshape(20, 8)
 
     def through():
-        reply = of_autograd(submission, "make_vjp")(the_function(submission, "dropout"))(x, 0.0)
+        reply = of_autograd(submission, "make_vjp")(the_function(submission, "dropout"))(x, drop_prob)
         backward, out = unpack(reply, ("gradient", "out"), "dropout")
-        return np.allclose(array(out, x.shape), x) and np.allclose(array(backward(x), x.shape), x)
+        out = array(out, x.shape)  # linear in x, entry by entry: the gradient at x itself is the output
+        return (drop_prob > 0 or np.allclose(out, x)) and np.allclose(array(backward(x), x.shape), out)
 
     fine, error = attempt(through)
     return error is None and bool(fine)

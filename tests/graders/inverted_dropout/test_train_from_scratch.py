@@ -6,6 +6,7 @@ can give the answers. Minibatches may be drawn with or without replacement, or f
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,11 @@ class ForwardBackward:
     shapes: dict[str, tuple[int, ...]]
     steps: list[Step] = field(default_factory=list)
 
+    @cached_property
+    def places(self):
+        """Where each training image stands."""
+        return {row.tobytes(): i for i, row in enumerate(self.data["X_train"])}
+
     def __call__(self, params, X, y):
         # what fails here is told to the submission's code, which asked
         params, X = copy_of(params), array(X, what="X")
@@ -79,8 +85,7 @@ class ForwardBackward:
         expect(shapes == self.shapes, "forward_backward: expected parameters of the names and shapes that were given.")
         expect(X.ndim == 2 and X.shape[1] == 5 and len(X), f"forward_backward: expected X (N, 5), got {X.shape}.")
         y = array(y, (len(X),), "y").astype(int)
-        places = {row.tobytes(): i for i, row in enumerate(self.data["X_train"])}
-        rows = [places.get(row.tobytes(), -1) for row in X]
+        rows = [self.places.get(row.tobytes(), -1) for row in X]
         paired = -1 not in rows and np.array_equal(self.data["y_train"][rows], y)
         loss, scores, grads = self.answer(params, X, y)
         right = int((scores.argmax(axis=1) == y).sum())
@@ -91,6 +96,14 @@ class ForwardBackward:
         grads = {name: self.rng.standard_normal(value.shape) for name, value in params.items()}
         scores = self.rng.standard_normal((len(X), 3)) + 0.5 * np.eye(3)[y]
         return float(self.rng.uniform(0.5, 2.5)), scores, grads
+
+
+class Steep(ForwardBackward):
+    """Gradients forty times as large: nothing was said of a limit to them."""
+
+    def answer(self, params, X, y):
+        loss, scores, grads = super().answer(params, X, y)
+        return loss, scores, {name: 40 * grad for name, grad in grads.items()}
 
 
 class Learning(ForwardBackward):
@@ -165,9 +178,18 @@ def per_epoch(run, epochs):
 
 @weight(2.5)
 def test_steps(submission, rng):
-    """After each minibatch every parameter moves by −lr times its gradient; what the last step gives is returned."""
-    for name, lr in (("a small lr", rng.uniform(0.01, 0.05)), ("a large lr", rng.uniform(0.5, 1.5))):
-        run = train(submission, rng, **{**SMALL, "lr": lr})
+    """After each minibatch every parameter moves by −lr times its gradient; what the last step gives is returned.
+
+    So it is in each of ten epochs, and however large the gradient.
+    """
+    for name, lr, kind, num_epochs in (
+        ("a small lr", rng.uniform(0.01, 0.05), ForwardBackward, 3),
+        ("a large lr", rng.uniform(0.5, 1.5), ForwardBackward, 3),
+        ("ten epochs", rng.uniform(0.05, 0.1), ForwardBackward, 10),
+        ("large gradients", rng.uniform(0.2, 0.4), Steep, 1),
+    ):
+        data = make_data(rng, 32)
+        run = train(submission, rng, data, kind, num_epochs=num_epochs, lr=lr, batch_size=16)
         for parameter in sorted(run.params):
             rates = [
                 float(((step.params[parameter] - after[parameter]) * step.grads[parameter]).sum())
@@ -178,8 +200,8 @@ def test_steps(submission, rng):
         for step, after in zip(run.steps, run.trail, strict=True):
             for parameter, value in after.items():
                 expected = step.params[parameter] - lr * step.grads[parameter]
-                what, hint = f"{parameter} after one of the steps", "Each moves by −lr · grad."
-                expect_close(value, expected, what, rtol=1e-5, atol=1e-7, evidence=False, hint=hint)
+                what, hint = f"{parameter} after one of the steps, {name}", "Each moves by −lr · grad."
+                expect_close(value, expected, what, rtol=1e-5, atol=1e-6, evidence=False, hint=hint)
 
 
 @weight(1)
@@ -299,6 +321,30 @@ def test_test_acc_history(submission, rng):
     expect(not in_training, "test_acc_history: expected net(X, params) without training, got it with training=True.")
     hint = "Predict with the parameters at the end of each epoch."
     expect_close(came, accuracy[count::count], "test_acc_history", rtol=1e-6, evidence=False, hint=hint)
+
+
+@weight(1.5)
+def test_whole_sets(submission, rng):
+    """Large sets are used as a whole: minibatches come from all training images, the accuracy from all test images.
+
+    The net answers the first 6,001 of 12,000 test images right and the others wrong. These numbers have no common
+    divisor, so no part of the images, however it is chosen, has the share of all. Of 12,000 draws with replacement none
+    falls on a given thousand of 12,000 images with a probability of (11/12)^12000, below 1e-400.
+    """
+    count, params = 12_000, make_params(rng)
+    data = make_data(rng, count, count)
+    wrong = np.arange(count) > count // 2
+    data["y_test"] = (predict(data["X_test"], params).argmax(axis=1) + wrong) % 3
+    run = train(submission, rng, data, params=params, num_epochs=1, lr=1e-9, batch_size=2000)
+    rows = np.array([row for step in run.steps for row in step.rows])
+    unseen = sorted(set(range(0, count, 1000)) - set((rows // 1000 * 1000).tolist()))
+    tested = sum(images for images, _ in run.net.asked)
+    observe(unseen=len(unseen), tested=tested)
+    told = f"expected some of each thousand, got none of {len(unseen)} thousand" if unseen else ""
+    expect(not unseen, f"minibatches of {count} training images: {told}. All training images are to be drawn from.")
+    accuracy = float((predict(data["X_test"], run.params).argmax(axis=1) == data["y_test"]).mean())
+    came, hint = run.history["test_acc_history"], f"All {count} test images count."
+    expect_close(came, [accuracy], f"test_acc_history with {count} test images", evidence=False, hint=hint)
 
 
 @weight(1)

@@ -131,6 +131,36 @@ def net(X, params, training=False, drop_probs=(0.2, 0.5)):
 """
 
 
+@variant(exercise="net")
+def net_by_recursion() -> str:
+    """A layer that calls the next one; ReLU as half the sum of z and its size."""
+    return """
+def net(X, params, training=False, drop_probs=(0.2, 0.5)):
+    def layer(H, i):
+        Z = np.einsum("nd,dh->nh", H, params["W%d" % i]) + params["b%d" % i]
+        if i == 3:
+            return Z
+        H = (Z + np.abs(Z)) / 2
+        return layer(dropout(H, drop_probs[i - 1]) if training else H, i + 1)
+
+    return layer(X, 1)
+"""
+
+
+@variant(exercise="net")
+def net_with_where() -> str:
+    """Masks of its own by np.where, before ReLU; ReLU by clip."""
+    return """
+def net(X, params, training=False, drop_probs=(0.2, 0.5)):
+    for i, p in enumerate(drop_probs, start=1):
+        X = np.matmul(X, params[f"W{i}"]) + params[f"b{i}"]
+        if training:
+            X = np.where(np.random.uniform(size=X.shape) < p, 0.0, X / max(1 - p, 1e-9))
+        X = np.clip(X, 0, np.inf)
+    return np.matmul(X, params["W3"]) + params["b3"]
+"""
+
+
 # --- train_from_scratch --------------------------------------------------------------------------------------
 
 _TRAIN = """
@@ -216,4 +246,30 @@ def concise(sizes=(784, 256, 256, 10), drop_probs=(0.2, 0.5), lr=0.5, batch_size
     net = Sequential(*blocks)
     trainer = Trainer(net, lr=lr, batch_size=batch_size)
     return net, trainer
+"""
+
+
+@variant(exercise="concise")
+def concise_with_a_relu_of_its_own() -> str:
+    """ReLU as a layer of its own, after dropout once; a Trainer that prints."""
+    return """
+class ReLU:
+    params = {}
+
+    def __call__(self, X, params, training):
+        return np.maximum(X, 0)
+
+
+class Loud(Trainer):
+    def fit(self, data, num_epochs=5):
+        for _ in range(num_epochs):
+            super().fit(data, 1)
+            print(self.loss_history[-1])
+
+
+def concise(sizes=(784, 256, 256, 10), drop_probs=(0.2, 0.5), lr=0.5, batch_size=256):
+    D, H1, H2, C = sizes
+    p1, p2 = drop_probs
+    net = Sequential(Dense(D, H1), ReLU(), Dropout(p1), Dense(H1, H2), Dropout(p2), ReLU(), Dense(H2, C))
+    return [net, Loud(net, lr, batch_size)]
 """
