@@ -260,7 +260,7 @@ def test_gradient(submission, reference, rng):
     dscores = rng.standard_normal((6, 4))
     through = of_autograd(submission, "make_vjp")(the_function(submission, "net"), 1)
     reply, error = attempt(through, X, params)
-    if (error or not right(reply, plain_scores(X, params))) and not dropout_is_fine(submission):
+    if (error or not right(reply, plain_scores(X, params))) and is_excused(submission, 0.0):
         return
     if error:
         raise error
@@ -292,7 +292,7 @@ def test_gradient_in_training(submission, reference, rng):
         array(net(submission, X, params, training=True, drop_probs=pair), (20, 4), "scores in training")
     for drop_probs in ((0.0, 0.0), pair):
         _, error = attempt(judge_gradients_in_training, submission, X, params, dscores, drop_probs)
-        if error and not all(dropout_is_fine(submission, drop_prob) for drop_prob in drop_probs):
+        if error and is_excused(submission, *drop_probs):
             return
         if error:
             raise error
@@ -334,7 +334,14 @@ def right(reply, expected):
     return error is None and np.allclose(scores, expected, rtol=1e-5)
 
 
-def dropout_is_fine(submission, drop_prob=0.0):
+def is_excused(submission, *drop_probs):
+    """Whether the submission's own dropout is to blame: it does not work so, and lost points for that."""
+    checks = submission.judged.get("dropout")
+    paid = not checks or any(check.outcome != "passed" for check in checks)
+    return paid and not all(dropout_is_fine(submission, drop_prob) for drop_prob in drop_probs)
+
+
+def dropout_is_fine(submission, drop_prob):
     """Whether autograd can follow the submission's own dropout, and it does nothing at a drop probability of 0."""
     x = np.arange(1.0, 161.0).reshape(20, 8)
 
