@@ -408,6 +408,22 @@ FORGING = [
         "make the trusted side keep gigabytes of calls",
         "for _ in range(60):\n    scale(np.ones(7_000_000))",
     ),
+    calls(
+        "method_of_a_class",
+        "call methods of a given class on other objects, to leave something behind for the next submission",
+        "host = the_host()\nfake = type('Fake', (), {'params': {'W': np.zeros(1 << 16)}})()\n"
+        "for thing in (fake, Model, scale):\n    for method in ('loss', '__init__', '__setattr__'):\n"
+        "        try: host.call_back(host.stand_in_ids[id(Model)], method, (thing, data), {})\n"
+        "        except Exception: pass",
+        HOST,
+    ),
+    does(
+        "forged_states",
+        "send an array where the states of stand-ins belong",
+        "the_host()._states = lambda: np.array([1.0, 2.0])",
+        HOST,
+    ),
+    answers("half_a_pair", "answer with a text that cannot be written down", "'\\ud800'"),
     calls("callback_endless", "call back for ever", "while True:\n    scale(data)"),
     calls("callback_many", "make the trusted side keep a million models", "while True:\n    Model(10)"),
     calls(
@@ -895,5 +911,6 @@ ATTACKS = (*READING, *PATCHING, *FORGING, *LYING, *NETWORK, *RESOURCES, *SHOWING
 _QUICK = (
     "read_files", "patch_codec", "patch_host", "forge_before", "forge_handles", "closed_stand_in", "junk_params",
     "callback_nonsense", "lying_object", "left_behind", "kill_others", "html_outputs", "escapes", "linked_student", "claims_points",
+    "method_of_a_class", "forged_states",
 )  # fmt: skip
 SAMPLE = tuple(attack for attack in ATTACKS if attack.name in _QUICK)
