@@ -113,6 +113,7 @@ def test_foreign_submission(dropout, tmp_path, name):
 def copied(dropout, tmp_path, *folders: str) -> Assignment:
     for folder in folders:
         shutil.copytree(COURSE.root / folder, tmp_path / folder)
+    shutil.copy(COURSE.root / "nbgrader_config.py", tmp_path)
     return Course(tmp_path).assignment("dropout")
 
 
