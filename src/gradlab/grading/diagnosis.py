@@ -60,11 +60,11 @@ def with_solutions(assignment: Assignment, sources: dict[str, str]) -> tuple[Cod
 
 def diagnose(results: Results, rivals: Sequence[Rival]) -> dict[str, Misconception]:
     """The cause of each failed exercise: the misconception with the same outcome and evidence in each failed check,
-    which passes all that the submission passed.
+    which passes all that the submission passed on the same inputs, the stand-ins among them.
     """
     causes = {}
     for exercise, checks in results.items():
-        right = [check for check in checks if check.outcome is Outcome.PASSED]
+        right = [check for check in checks if check.outcome is Outcome.PASSED and not check.with_own]
         wrong = [check for check in checks if check.outcome is not Outcome.PASSED]
         if wrong and all(check.outcome is Outcome.FAILED for check in wrong):
             own = (rival for rival in rivals if rival.spec.exercise == exercise)

@@ -134,17 +134,17 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     reports = _attempt(item, nextitem, own=False)
     failure, evidence = item.stash.get(_FAILURE, None), item.stash.get(_EVIDENCE, {})
     run = _run_of(item)
-    stood_in = bool(_stand_ins(item))
+    stood_in, with_own = bool(_stand_ins(item)), False
     if stood_in and run.fallback and failure and failure.outcome in (Outcome.FAILED, Outcome.CRASHED):
         again = _attempt(item, nextitem, own=True)
         if item.stash.get(_FAILURE, None) is None:
-            reports, failure, stood_in = again, None, False
+            reports, failure, stood_in, with_own = again, None, False, True
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     if failure and _exercise(item) in run.untouched:
         failure = Failure(Outcome.NOT_ATTEMPTED, "Not attempted: the cell is as it was released.")
-    result = _result(item, failure, evidence, time.perf_counter() - started)
+    result = _result(item, failure, evidence, time.perf_counter() - started, with_own=with_own)
     run.results.setdefault(_exercise(item), []).append(result)
     if stood_in:
         run.stood_in[_exercise(item)] = _stand_ins(item)
@@ -186,7 +186,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-def _result(item: pytest.Item, failure: Failure | None, evidence: dict[str, Any], duration_s: float) -> CheckResult:
+def _result(
+    item: pytest.Item, failure: Failure | None, evidence: dict[str, Any], duration_s: float, *, with_own: bool
+) -> CheckResult:
     function = getattr(item, "function", None)
     title = (inspect.getdoc(function) or item.name).split("\n\n")[0].replace("\n", " ")
     if callspec := getattr(item, "callspec", None):  # parametrized: each has a title of its own
@@ -199,6 +201,7 @@ def _result(item: pytest.Item, failure: Failure | None, evidence: dict[str, Any]
         message=failure.message if failure else "",
         evidence=evidence,
         duration_s=round(duration_s, 4),
+        with_own=with_own,
     )
 
 

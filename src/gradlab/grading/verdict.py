@@ -39,6 +39,8 @@ class CheckResult:
     message: str = ""
     evidence: dict[str, Any] = field(default_factory=dict)
     duration_s: float = 0.0
+    with_own: bool = False
+    """Whether it passed at the second try only, with the student's own names in the place of stand-ins."""
 
 
 @dataclass(frozen=True)
