@@ -38,9 +38,14 @@ class AuditOptions:
 
 
 def audit(
-    assignment: Assignment, options: AuditOptions, progress: Callable[[str, int, int], None] = lambda *_: None
+    assignment: Assignment,
+    options: AuditOptions,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> AuditReport:
-    """The audit of an assignment's hidden graders; `progress` is told a stage, how far it is, and of how many.
+    """The audit of an assignment's hidden graders.
+
+    `progress` is told a stage, how far it is, and of how many; `tell` what is to be mended, as soon as it is found.
 
     Raises
     ------
@@ -52,7 +57,7 @@ def audit(
     started = time.monotonic()
     seed = secrets.randbits(40) if options.seed is None else options.seed
     with crew(assignment, options.workers) as workers:
-        one = _Audit(assignment, options, workers, (seed, seed + 1), progress)
+        one = _Audit(assignment, options, workers, (seed, seed + 1), progress, tell)
         one.measure_reach()
         one.try_misconceptions()
         one.try_mutants()
@@ -70,6 +75,7 @@ class _Audit:
     crew: Crew
     seeds: tuple[int, int]
     progress: Callable[[str, int, int], None]
+    tell: Callable[[str], None]
     reach: dict[str, frozenset[str]] = field(default_factory=dict)
     wrong: list[WrongTried] = field(default_factory=list)
     survivors: list[Survivor] = field(default_factory=list)
@@ -96,6 +102,7 @@ class _Audit:
             self.progress(stage, done, len(waiting))
             if tried.error:
                 self.errors.append(f"{tried.trial.name}: {tried.error}")
+                self.tell(f"error: {self.errors[-1]}")
             else:
                 yield tried
 
@@ -128,7 +135,9 @@ class _Audit:
         for tried in self._try("misconceptions", full):
             spec = specs[tried.trial.name]
             cause = "" if self.options.quick else self.diagnosis.cause(spec.exercise, tried.results[0])
-            self.wrong.append(_wrong("misconception", spec.exercise, tried, cause, cause == spec.name))
+            self._keep(_wrong("misconception", spec.exercise, tried, cause, cause == spec.name))
+            if not self.options.quick and cause != spec.name:
+                self.tell(f"misconception not named: {spec.name}, got {cause or 'none'}")
 
     def try_mutants(self) -> None:
         """Grade each mutant by the graders that it can cost points; name the causes; sort out who survives."""
@@ -140,7 +149,7 @@ class _Audit:
         for tried in self._try("mutants", map(self._trial, chosen)):
             mutant = made[tried.trial.name]
             one = self._judge(mutant, tried, known.get(mutant.id))
-            (named if one.cause else self.wrong).append(one)
+            self._keep(one, named if one.cause else self.wrong)
         self._cross_check(named, made)
 
     def _graders(self, exercise: str) -> tuple[str, ...]:
@@ -158,10 +167,20 @@ class _Audit:
         if not killed:
             reason = known.reason if known else ""
             self.survivors.append(Survivor(mutant.id, mutant.exercise, mutant.operator, mutant.diff, reason))
+            if not reason:
+                self.tell(f"hole: {mutant.id}\n{mutant.diff}")
         elif known and not known.either:
             self.contradictions.append(f"{mutant.id}: {', '.join(_failed(results, (mutant.exercise,)))}")
+            self.tell(f"recorded as right, and marked down: {self.contradictions[-1]}")
         cause = self.diagnosis.cause(mutant.exercise, results) if killed and not self.options.quick else ""
         return _wrong("mutant", mutant.exercise, tried, cause, False)
+
+    def _keep(self, one: WrongTried, among: list[WrongTried] | None = None) -> None:
+        (self.wrong if among is None else among).append(one)
+        if one.kind == "misconception" and not one.lost:
+            self.tell(f"misconception that lost nothing: {one.id}")
+        if one.others:
+            self.tell(f"double jeopardy: {one.id} cost points in {', '.join(one.others)}")
 
     def _cross_check(self, named: list[WrongTried], made: dict[str, Mutant]) -> None:
         """Whether the causes are the right ones: the mutants behave as they say on other inputs too."""
@@ -184,6 +203,7 @@ class _Audit:
         for tried in self._try("variants", map(self._full, found)):
             if checks := _failed(tried.results[0], self.every):
                 self.rejected[tried.trial.name] = checks
+                self.tell(f"right, and marked down: {tried.trial.name}: {', '.join(checks)}")
 
     def _full(self, one: Variant) -> Trial:
         exercises = (self.options.exercise,) if self.options.exercise else self.every
@@ -205,8 +225,12 @@ class _Audit:
                 source = {name: first[name].source}
                 trials += [Trial(f"wrong {name} ({first[name].name})", source, (name,), part) for part in parts]
         runs: dict[str, list[Found]] = {}
+        told: dict[str, int] = {}
         for tried in self._try("again and again", trials):
             runs.setdefault(tried.trial.name, []).extend(tried.results)
+            if (now := _steadiness(tried.trial.name, runs[tried.trial.name])).flips > told.get(now.submission, 0):
+                told[now.submission] = now.flips
+                self.tell(f"flips: {now.submission}: {now.flips} of {now.runs} runs: {', '.join(now.checks)}")
         self.steady = [_steadiness(name, results) for name, results in sorted(runs.items())]
 
     def report(self, seed: int, seconds: float) -> AuditReport:

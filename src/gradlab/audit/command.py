@@ -36,8 +36,8 @@ def run_audits(
         raise CourseError(f"{asked.exercise}: expected an exercise, got an unknown name. Known: {', '.join(known)}.")
     reports = []
     for assignment in assignments:
-        with _bar(assignment.name) as progress:
-            reports.append(audit(assignment, asked, progress))
+        with _bar(assignment.name) as (progress, tell):
+            reports.append(audit(assignment, asked, progress, tell))
         if not as_json:
             print_audit(reports[-1], Console())
     if as_json:
@@ -48,8 +48,11 @@ def run_audits(
 
 
 @contextlib.contextmanager
-def _bar(name: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr (in a log a line for each stage), and what to call as the audit goes on."""
+def _bar(name: str) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
+    """A bar on stderr (in a log a line for each stage), and what to call as the audit goes on and finds something.
+
+    What is found is written at once: an audit of an hour that is ended from outside has not been for nothing.
+    """
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     stages: list[str] = []
@@ -62,4 +65,7 @@ def _bar(name: str) -> Iterator[Callable[[str, int, int], None]]:
                 stages.append(stage)
                 console.print(f"{name}: {stage}, {total}", highlight=False)
 
-        yield progress
+        def tell(finding: str) -> None:
+            bar.console.print(f"{name}: {finding}", highlight=False, markup=False, soft_wrap=True)
+
+        yield progress, tell

@@ -117,8 +117,10 @@ def test_a_check_by_chance_flips(tiny):
     grader(tiny, "halve", 'expect_close(rng.integers(2), 0, what="a coin")')
     with pytest.raises(GraderError, match="halve::test_halve"):
         audit(tiny, AuditOptions(workers=1, seed=1, flips=20))
-    report = audit(tiny, AuditOptions(workers=1, seed=1, flips=20, exercise="halve"))
+    told = []
+    report = audit(tiny, AuditOptions(workers=1, seed=1, flips=20, exercise="halve"), tell=told.append)
     (steady,) = report.steady
+    assert told[-1] == f"flips: right halve: {steady.flips} of 20 runs: halve::test_halve"
     assert 0 < steady.flips < 20
     assert steady.checks == ("halve::test_halve",)
 
@@ -133,6 +135,7 @@ def test_the_command_prints_and_fails(tiny, tmp_path):
     found = json.loads(result.stdout)["tiny"]
     assert found["holes"] == len(found["survivors"]) > 0
     assert "return 2 + x" in page.read_text(encoding="utf-8")
+    assert "tiny: hole: double-" in result.stderr  # told at once, for who ends the audit before its end
 
 
 def test_an_unknown_exercise_is_refused(tiny, tmp_path):
