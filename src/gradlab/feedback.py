@@ -24,10 +24,9 @@ __all__ = ["Mark", "Marks", "exercise_report", "feedback_page"]
 
 _MAX_PAGE_CHARS = 4 << 20  # code, text and images of the student's, all together
 _MAX_CODE_CHARS = 64 << 10  # longer cells are cut
-_MAX_COLOURED_CHARS = (
-    8 << 10
-)  # of a cell, and eight times that of a page: some text takes pygments the square of its length
-_SPACES = re.compile(r"[^\S\n]{200}|(?:[^\S\n]*\n){20}")  # such as this
+# some text takes pygments the square of its length: more of a cell (of a page, eight times as much) stays plain
+_MAX_COLOURED_CHARS = 8 << 10
+_SPACES = re.compile(r"[^\S\n]{200}|(?:[^\S\n]*\n){20}")  # some of that text
 
 
 @dataclass(frozen=True)

@@ -277,12 +277,7 @@ class TestEndToEnd:
     def test_an_interrupted_run_keeps_what_it_did(self, tiny: Assignment) -> None:
         """Ctrl-C ends it within seconds; what was entered stays, and the next run goes on from there."""
         root = tiny.course.root
-        endless = "def double(x):\n    while True:\n        pass\n"
-        submit(tiny, "student_02", solve(instructor_cells(), {**SOLVED, "double_solution": endless}))
-        command = [sys.executable, "-m", "gradlab", "--course", str(root), "grade", "tiny", "--workers", "1"]
-        process = subprocess.Popen(
-            [*command, "--timeout-s", "120"], start_new_session=True, stderr=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen(endless_run(tiny), start_new_session=True, stderr=subprocess.PIPE, text=True)
         graded = root / "feedback" / "student_01" / "tiny" / "tiny.html"
         wait_until(graded.is_file)
         wait_until(lambda: entered(root) == [4.0, 2.0])
@@ -296,18 +291,20 @@ class TestEndToEnd:
 
     def test_nothing_outlives_a_run_that_was_killed(self, tiny: Assignment) -> None:
         """Neither a worker nor a sandbox is left where gradlab itself was killed."""
-        root = tiny.course.root
-        endless = "def double(x):\n    while True:\n        pass\n"
-        submit(tiny, "student_02", solve(instructor_cells(), {**SOLVED, "double_solution": endless}))
-        command = [sys.executable, "-m", "gradlab", "--course", str(root), "grade", "tiny", "--workers", "1"]
-        process = subprocess.Popen(
-            [*command, "--student", "student_02", "--timeout-s", "120"], stderr=subprocess.DEVNULL
-        )
+        process = subprocess.Popen([*endless_run(tiny), "--student", "student_02"], stderr=subprocess.DEVNULL)
         wait_until(lambda: len(usage_of(process.pid).pids) > 4)  # itself, multiprocessing's tracker, worker, sandbox
         below = [pid for pid in usage_of(process.pid).pids if pid != process.pid]
         process.kill()
         process.wait(timeout=20)
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), timeout_s=20)
+
+
+def endless_run(tiny: Assignment) -> list[str]:
+    """A command that grades student_02 last, whose code never ends."""
+    endless = "def double(x):\n    while True:\n        pass\n"
+    submit(tiny, "student_02", solve(instructor_cells(), {**SOLVED, "double_solution": endless}))
+    gradlab = [sys.executable, "-m", "gradlab", "--course", str(tiny.course.root)]
+    return [*gradlab, "grade", "tiny", "--workers", "1", "--timeout-s", "120"]
 
 
 def entered(root: Path) -> list[float]:

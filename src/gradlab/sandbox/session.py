@@ -194,8 +194,8 @@ class Session:
         printed, cpu_s = reply.get("printed", 0), reply.get("cpu_s", 0.0)
         self.printed = printed if type(printed) is int else 0
         self.cpu_s += cpu_s if type(cpu_s) is float and 0 <= cpu_s < 1e6 else 0.0
-        if "states" in reply:
-            self.take_over(reply["states"])
+        if states := reply.get("states"):
+            self.take_over(states)
         if "error" in reply:
             raise submission_error(reply["error"])
         if "ok" not in reply:

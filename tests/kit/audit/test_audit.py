@@ -177,3 +177,41 @@ def test_two_variants_of_one_name_are_refused(tiny):
         (tiny.graders / name).write_text(VARIANT.format(body="x + x"))
     with pytest.raises(CourseError, match=r"variants_more\.py: by_sum: expected a name of its own"):
         audit(tiny, OPTIONS)
+
+
+def mistakes(assignment, returned, exercise="double"):
+    lines = (
+        "from gradlab.audit import changed, mistake\n\n",
+        f"@mistake(exercise={exercise!r})\ndef tripled() -> str:",
+        f'    """Three times."""\n    return {returned}\n',
+    )
+    (assignment.graders / "mistakes.py").write_text("\n".join(lines))
+
+
+def test_a_mistake_is_a_mutant_by_hand(tiny):
+    """It must lose points; where it does not, it is a hole, shown as a diff."""
+    mistakes(tiny, 'changed(__file__, "double", ("2 * x", "3 * x"))')
+    (made,) = (mutant for mutant in make_mutants(tiny) if mutant.operator == "by hand: Three times.")
+    assert "+    return 3 * x" in made.diff
+    assert audit(tiny, OPTIONS).faults == 0
+    grader(tiny, "double", 'expect_close(submission.double(0.0), 0.0, what="double(0)")')
+    assert made.id in {hole.id for hole in audit(tiny, OPTIONS).holes}
+
+
+@pytest.mark.parametrize(
+    ("returned", "exercise", "told"),
+    [
+        (
+            'changed(__file__, "double", ("4 * x", "3 * x"))',
+            "double",
+            r"'4 \* x' in the instructor's .* got it 0 times",
+        ),
+        ('changed(__file__, "treble", ("2 * x", "3 * x"))', "double", "with a solution cell, got 'treble'"),
+        ('"def double(x): pass"', "treble", r"tripled: expected exercises of tiny, got treble\. Known: double, halve"),
+    ],
+)
+def test_a_mistake_that_does_not_fit_the_notebook_is_refused(tiny, returned, exercise, told):
+    """Before the long work begins."""
+    mistakes(tiny, returned, exercise)
+    with pytest.raises(CourseError, match=told):
+        audit(tiny, OPTIONS)
