@@ -49,21 +49,22 @@ def run_audits(
 
 @contextlib.contextmanager
 def _bar(name: str) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
-    """A bar on stderr (in a log a line for each stage), and what to call as the audit goes on and finds something.
+    """A bar on stderr (in a log a line for each tenth of a stage), and what to call as the audit goes on.
 
     What is found is written at once: an audit of an hour that is ended from outside has not been for nothing.
     """
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    stages: list[str] = []
+    logged: set[tuple[str, int]] = set()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(name)
 
         def progress(stage: str, done: int, total: int) -> None:
             bar.update(task, description=f"{name}: {stage}", completed=done, total=total)
-            if not console.is_terminal and stage not in stages:
-                stages.append(stage)
-                console.print(f"{name}: {stage}, {total}", highlight=False)
+            tenth = stage, 10 * done // max(total, 1)
+            if not console.is_terminal and tenth not in logged:
+                logged.add(tenth)
+                console.print(f"{name}: {stage}, {done} of {total}", highlight=False)
 
         def tell(finding: str) -> None:
             bar.console.print(f"{name}: {finding}", highlight=False, markup=False, soft_wrap=True)
