@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test lint unit course install system browser clean bench audit attacks fuzz
+.PHONY: help demo test lint unit course install system browser clean-class bench audit attacks fuzz
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
@@ -49,5 +49,5 @@ browser:
 	@sh scripts/need chromium chromium
 	@sh scripts/need chromedriver chromium-driver
 
-clean:  ## delete what grading wrote: gradebook, submissions, verdicts
+clean-class:  ## DELETE the class: what was handed in, the gradebook with all marks by hand, feedback, verdicts
 	rm -rf .gradlab gradebook.db autograded/* feedback/* submitted/*

@@ -125,7 +125,9 @@ class GradeRun:
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON instead of a table.")
 @click.option("--force", is_flag=True, help="Grade again what has not changed since it was graded.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Submissions at once.  [default: one a core]")
-@click.option("--timeout-s", type=click.FloatRange(0, min_open=True), metavar="S", help="Time limit of a check.")
+@click.option(
+    "--timeout-s", type=click.FloatRange(0, min_open=True), metavar="S", help="Limit of checks that set none."
+)
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Draw the hidden inputs from this seed.")
 @click.option("--unsafe-no-sandbox", is_flag=True, help="Run students' code without bubblewrap: only for your own.")
 @click.pass_context
@@ -148,7 +150,7 @@ def grade(ctx: click.Context, name: str, students: tuple[str, ...], as_json: boo
 @click.argument("name", default="dropout")
 @click.pass_context
 def demo(ctx: click.Context, name: str) -> None:
-    """Show the whole line: release assignment NAME, make a class of 16 in submitted/, and grade it."""
+    """Show the whole line: release assignment NAME, make a class of 16 in submitted/, grade it into the gradebook."""
     assignment = _assignment(ctx, name)
     from gradlab.demo import make_class
     from gradlab.grading.grade import GradeOptions

@@ -71,7 +71,7 @@ def test_every_check_is_told_with_its_reason() -> None:
     assert "✓ passed: It works for 3. weight 0.5" in said
     assert "✗ failed: It works for -1. weight 0.5 out: expected -2, got <b>-1</b>." in said
     assert "What seems to have happened: forgot to double. You return x itself. Hint: What is twice x?" in said
-    assert "Your double was not used here: the reference solution stood in" in said
+    assert "In checks of this exercise the reference solution stood in for your double" in said
     assert "seed 231, sandbox: bubblewrap" in said
 
 

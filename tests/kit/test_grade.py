@@ -58,6 +58,20 @@ def test_what_was_late_is_tried_again(tiny):
     assert [found.outcome for found in rival.results(checks, alike=True).values()] == ["failed"]
 
 
+def test_an_endless_loop_is_waited_for_three_times(tiny):
+    """The other checks of its exercise are not run, and say so; the next exercise is graded as ever."""
+    path = notebook(tiny, "sum(iter(int, 1))")  # zeros without an end
+    checks = "\n\n".join(f'def test_{n}(submission):\n    """Three."""\n    submission.double(3.0)\n' for n in range(5))
+    (tiny.graders / "test_double.py").write_text(checks)
+    double, halve = grade(tiny, path, "student_01", options=GradeOptions(timeout_s=0.5)).exercises
+    assert [check.outcome for check in double.checks] == ["timed_out"] * 5
+    assert all("expected an answer within" in check.message.lower() for check in double.checks[:3])
+    assert {check.message.split(".")[0] for check in double.checks[3:]} == {
+        "Not run: 3 checks of this exercise timed out"
+    }
+    assert halve.score == halve.points
+
+
 def test_ctrl_c_ends_the_run(tiny):
     """A run that was interrupted has no verdict."""
     (tiny.graders / "test_halve.py").write_text("def test_it(submission):\n    raise KeyboardInterrupt\n")

@@ -67,8 +67,8 @@ def choose(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download:
         _expect_files(data_set, folder)
         return data_set.read(folder)
     print(  # noqa: T201 - a student must see, in the notebook's output, which pictures these are
-        f"Stand-in data, not {data_set.name}: pictures that gradlab draws itself. "
-        f"For the real ones: {data_set.loader}(..., download=True)"
+        f"Stand-in data, not {data_set.name}: pictures that gradlab draws itself.\n"
+        f"For the real ones: set {VARIABLE}, or call {data_set.loader}(..., download=True) in a cell of your own"
     )
     return data_set.stand_in()
 

@@ -50,9 +50,11 @@ class Failure:
                 return cls(Outcome.NOT_ATTEMPTED, f"Not attempted: {error.message}")
             return cls(Outcome.FAILED, f"Your code raised {error}")
         if isinstance(error, HostDiedError):
-            return cls(Outcome.CRASHED, f"The process that ran your code ended: {error}.")
+            hint = "Does your code call exit, end processes, or need very much memory?"
+            return cls(Outcome.CRASHED, f"The process that ran your code ended: {error}. {hint}")
         if isinstance(error, HostTimedOutError):
-            return cls(Outcome.TIMED_OUT, f"Expected an answer within {limit_s:g} s, none came.")
+            waited = f"Expected an answer within {limit_s:g} s, none came. Does a loop never end?"
+            return cls(Outcome.TIMED_OUT, str(error) or waited)
         if isinstance(error, AssertionError):
             return cls(Outcome.FAILED, str(error) or "The answer is not what was asked.")
         if isinstance(error, TypeError) and (kind := _NOT_CALLABLE.fullmatch(str(error))):
@@ -105,7 +107,7 @@ class Run:
         """How long the next check of `exercise` may take; raises `HostTimedOutError` where enough have timed out."""
         late = sum(result.outcome is Outcome.TIMED_OUT for result in self.results.get(exercise, ()))
         if late >= TIME_OUTS:
-            raise HostTimedOutError
+            raise HostTimedOutError(f"Not run: {TIME_OUTS} checks of this exercise timed out. Does a loop never end?")
         # A busy machine gives everyone more time: a slow answer must not be the TA's other work.
         limit_s = (asked_s or self.check_s) * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
         return min(limit_s, AFTER_TIME_OUT_S) if late else limit_s

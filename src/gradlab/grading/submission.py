@@ -111,7 +111,7 @@ class Submission:
         """`value`, kept in the sandbox until the check ends: what one call does to it, the next call finds."""
         handle = self._session.request("keep", value=value)
         if type(handle) is not int:
-            raise HostDiedError("the host sent no answer")
+            raise HostDiedError("it sent no answer")
         return Remote(self._session, handle, "value")
 
     def borrow(self, name: str, *args: Any, limit_s: float = 3.0) -> Any:

@@ -199,15 +199,17 @@ class Session:
         if "error" in reply:
             raise submission_error(reply["error"])
         if "ok" not in reply:
-            raise HostDiedError("the host sent no answer")
+            raise HostDiedError("it sent no answer")
         return reply["ok"]
 
     # -- the wire ---
 
     def _connection(self) -> socket.socket:
         if self.sandbox is None:
-            raise HostDiedError("the host has ended")
+            raise HostDiedError("it has ended before")
         left_s = min(self.deadline, self._end_s) - time.monotonic()
+        if self._end_s <= time.monotonic():
+            raise HostTimedOutError("Not run: the submission's time was used up. Which of the checks takes so long?")
         if left_s <= 0:
             raise HostTimedOutError
         self.sandbox.connection.settimeout(min(left_s, 3600.0))
@@ -230,9 +232,9 @@ class Session:
             try:
                 message = receive(self._connection, self.remote)
             except CodecError as error:
-                raise HostDiedError(f"the host sent bytes that are no answer: {error}") from None
+                raise HostDiedError(f"it sent bytes that are no answer: {error}") from None
         if type(message) is not dict or not all(type(key) is str for key in message):
-            raise HostDiedError("the host sent something that is no answer")
+            raise HostDiedError("it sent something that is no answer")
         return message
 
 
@@ -244,7 +246,7 @@ def _as_ours() -> Iterator[None]:
     except TimeoutError:
         raise HostTimedOutError from None
     except (OSError, HungUpError):
-        raise HostDiedError("the host has ended") from None
+        raise HostDiedError("it gave no answer") from None
 
 
 def _told(error: Exception) -> str:

@@ -77,7 +77,7 @@ def dropout_at_test_time() -> str:
 @misconception(
     exercise="dropout_forward",
     explanation="The random numbers come from a normal distribution. It falls below p with another probability than "
-    "p, so the share of kept entries is wrong for every p.",
+    "p, so the share of kept entries is wrong for almost every p.",
     hint="Of which distribution is the share of draws below p just p?",
 )
 def normal_draw() -> str:
@@ -230,7 +230,8 @@ def _net(**changes: str) -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="The net takes the dropout argument and never uses it: no unit is ever switched off in training.",
+    explanation="The net takes the dropout argument and never uses it. So no unit is ever switched off in training, "
+    "and the net learns as it would without dropout.",
     hint="Search your loss for the place where dropout_forward is called.",
 )
 def dropout_never_wired_in() -> str:
@@ -287,7 +288,7 @@ def regularises_biases() -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="The regulariser lacks its factor one half, so the penalty and its gradient are twice as large as "
+    explanation="The regulariser lacks its factor one half. So the penalty and its gradient are twice as large as "
     "described.",
     hint="Compare the factor before λ in the formula with the one in your code.",
 )
@@ -297,7 +298,8 @@ def half_forgotten() -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="The penalty is in the loss and its gradient does not fit it: the derivative of ½ λ w² is λ w.",
+    explanation="The penalty is in the loss, and its gradient does not fit it. The gradient in use belongs to a "
+    "penalty of half that size.",
     hint="Differentiate your penalty by one weight, and compare with the line that adds to grads.",
 )
 def gradient_of_penalty_halved() -> str:
@@ -306,8 +308,8 @@ def gradient_of_penalty_halved() -> str:
 
 @misconception(
     exercise="fully_connected_net",
-    explanation="The forward pass drops units, and the backward pass does not know of it: the gradient also reaches "
-    "units that were switched off.",
+    explanation="The forward pass drops units, and the backward pass does not know of it. So the gradient also "
+    "reaches units that were switched off.",
     hint="Each layer of the forward pass needs its partner on the way back. Which one has none?",
 )
 def net_backward_skips_dropout() -> str:
@@ -424,7 +426,7 @@ def rmsprop_state_not_written_back() -> str:
 
 @misconception(
     exercise="update_rules",
-    explanation="The velocity gains the gradient instead of losing it, so the weights walk uphill and the loss grows.",
+    explanation="The velocity gains the gradient instead of losing it. So the weights walk uphill, and the loss grows.",
     hint="In which direction does the first step go, compared with plain sgd?",
 )
 def momentum_sign_flipped() -> str:
@@ -558,7 +560,8 @@ def best_params_not_copied() -> str:
 
 @misconception(
     exercise="solver",
-    explanation="The best parameters are kept but never given back to the model: after training it has the last ones.",
+    explanation="The best parameters are kept, and never given back to the model. So it has the last ones after "
+    "training, which may be worse.",
     hint="What does the model hold when train returns?",
 )
 def best_params_not_restored() -> str:
@@ -590,7 +593,7 @@ def one_config_for_all() -> str:
 
 @misconception(
     exercise="overfit_small_data",
-    explanation="The learning rate is too small: in 40 steps the weights hardly move, and the loss stays where it "
+    explanation="The learning rate is too small. In 40 steps the weights hardly move, and the loss stays where it "
     "started.",
     hint="Plot the loss. If it falls in a straight line and slowly, what does that say about the steps?",
 )
@@ -603,7 +606,7 @@ overfit_weight_scale = 1e-2
 
 @misconception(
     exercise="overfit_small_data",
-    explanation="The learning rate is too large: the steps overshoot, the loss explodes, and the parameters stop "
+    explanation="The learning rate is too large. The steps overshoot, the loss explodes, and the parameters stop "
     "being numbers.",
     hint="Print the first five losses. Do they fall?",
 )
@@ -656,7 +659,7 @@ def drop_instead_of_keep() -> str:
 
 @misconception(
     exercise="regularization_experiment",
-    explanation="The solvers are built and stored, but never trained: their histories are empty.",
+    explanation="The solvers are built and stored, but never trained. So their histories are empty.",
     hint="Which method of the solver does the work?",
 )
 def never_trained() -> str:

@@ -89,7 +89,7 @@ def judge(dx, dout, factors, what, hint, rtol=1e-6):
     if not (dx[~kept] == 0).all():
         expect(
             False,
-            f"{what}: expected 0 where the forward pass dropped the entry, got {int((dx[~kept] != 0).sum())} others.",
+            f"{what}: expected 0 where the forward pass dropped the entry, {int((dx[~kept] != 0).sum())} are not 0.",
         )
     expect_one_of(dx, [dout * factor for factor in factors], what, rtol=rtol, hint=hint, evidence=False)
 

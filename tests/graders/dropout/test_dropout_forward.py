@@ -237,7 +237,8 @@ def test_cache_holds_the_mask(submission, reference, rng):
     if not goes_back(submission, out, x, cache):
         expected_out, expected_cache = reference.dropout_forward(x, {"mode": "train", "p": 0.7, "seed": 1})
         message = (
-            "cache: dropout_backward gets the mask that was drawn from (dropout_param, mask), and not from this one."
+            "cache: your dropout_backward finds the mask in a cache (dropout_param, mask), and not in the one that "
+            "your dropout_forward returned. Does that cache hold the mask that was drawn?"
         )
         expect(not goes_back(submission, expected_out, x, expected_cache), message)
         x = far_from_zero(rng, x.shape)

@@ -183,7 +183,7 @@ def same_probability_twice() -> str:
 
 @misconception(
     exercise="net",
-    explanation="The two probabilities are used in the wrong order: the first one belongs to the first hidden layer.",
+    explanation="The two probabilities are used in the wrong order. The first one belongs to the first hidden layer.",
     hint="With drop_probs = (0.2, 0.5), which layer should lose half of its units?",
 )
 def probabilities_in_wrong_order() -> str:
@@ -195,8 +195,8 @@ def probabilities_in_wrong_order() -> str:
 
 @misconception(
     exercise="net",
-    explanation="Dropout comes before each hidden layer instead of after it: so pixels are dropped, and the units "
-    "of the second hidden layer never are.",
+    explanation="Dropout comes before each hidden layer instead of after it. So pixels are dropped, and the units of "
+    "the second hidden layer never are.",
     hint="Follow one picture through your net: what is the first thing that is dropped?",
 )
 def dropout_before_the_layers() -> str:
@@ -219,7 +219,8 @@ def dropout_on_the_scores() -> str:
 
 @misconception(
     exercise="net",
-    explanation="Only the first hidden layer is followed by dropout.",
+    explanation="Only the first hidden layer is followed by dropout. The units of the second one are never dropped, "
+    "whatever its probability is.",
     hint="There are two hidden layers and two probabilities.",
 )
 def second_layer_not_dropped() -> str:
@@ -228,7 +229,7 @@ def second_layer_not_dropped() -> str:
 
 @misconception(
     exercise="net",
-    explanation="Nothing is ever dropped: the net is the same in training as when it predicts.",
+    explanation="Nothing is ever dropped. So the net is the same in training as when it predicts.",
     hint="Where do you call dropout?",
 )
 def dropout_never_called() -> str:
@@ -285,7 +286,7 @@ def _train(**lines: str) -> str:
 
 @misconception(
     exercise="train_from_scratch",
-    explanation="The parameters move along the gradient, not against it: every step makes the loss larger.",
+    explanation="The parameters move along the gradient, not against it. So every step makes the loss larger.",
     hint="The gradient points to where the loss grows. Look at the sign of your step.",
 )
 def step_uphill() -> str:
@@ -315,8 +316,8 @@ def biases_never_moved() -> str:
 
 @misconception(
     exercise="train_from_scratch",
-    explanation="The test accuracy is measured with dropout on: units are dropped while the net predicts, which "
-    "makes it look worse than it is, and another number comes out each time.",
+    explanation="The test accuracy is measured with dropout on. Units are dropped while the net predicts, which makes "
+    "it look worse than it is, and another number comes out each time.",
     hint="How must net be called so that it uses every unit?",
 )
 def test_accuracy_with_dropout() -> str:
@@ -357,8 +358,8 @@ def last_loss_only() -> str:
 
 @misconception(
     exercise="train_from_scratch",
-    explanation="The training images are shuffled once, and every epoch goes through the same minibatches in the "
-    "same order.",
+    explanation="The training images are shuffled once. So every epoch goes through the same minibatches in the same "
+    "order.",
     hint="Where do you draw the order: before the loop over epochs, or in it?",
 )
 def same_minibatches_each_epoch() -> str:
@@ -406,8 +407,8 @@ def relu_after_the_last_layer() -> str:
 
 @misconception(
     exercise="concise",
-    explanation="Dropout is given the probability to keep a unit. The number of these layers is the probability to "
-    "drop one.",
+    explanation="Dropout is given the probability to keep a unit. The argument of this course's "
+    "Dropout is the probability to drop one.",
     hint="What does the documentation of Dropout say about its argument?",
 )
 def dropout_told_what_to_keep() -> str:
@@ -416,7 +417,7 @@ def dropout_told_what_to_keep() -> str:
 
 @misconception(
     exercise="concise",
-    explanation="Each Dropout stands before its layer instead of after it: so pixels are dropped, and the units of "
+    explanation="Each Dropout stands before its layer instead of after it. So pixels are dropped, and the units of "
     "the second hidden layer never are.",
     hint="What does the first layer of your Sequential do?",
 )
@@ -426,7 +427,8 @@ def dropout_before_each_layer() -> str:
 
 @misconception(
     exercise="concise",
-    explanation="There is no Dropout in the net.",
+    explanation="There is no Dropout in the net. So it is trained like a plain one, and nothing keeps it from "
+    "learning by heart.",
     hint="How many layers does the net of exercise 2 have, if dropout counts as one?",
 )
 def no_dropout_layers() -> str:
@@ -435,7 +437,7 @@ def no_dropout_layers() -> str:
 
 @misconception(
     exercise="concise",
-    explanation="The trainer got a net of its own: it trains that one, and the net that you return stays as it was.",
+    explanation="The trainer got a net of its own. It trains that one, and the net that you return stays as it was.",
     hint="There should be one Sequential. Whom does the Trainer know?",
 )
 def trainer_of_another_net() -> str:

@@ -76,8 +76,9 @@ def judge_start(params, when):
         spread = float(value.std())
         fits = abs(spread - 0.01) < 1e-3 if name.startswith("W") else not value.any()
         observe(**{f"{name} starts as it should{when}": fits})
-        expected = "a deviation of 0.01" if name.startswith("W") else "zeros"
-        expect(fits, f"{name} at the start{when}: expected {expected}.")
+        expected = "a standard deviation of 0.01" if name.startswith("W") else "zeros"
+        came = f"expected {expected}, got a standard deviation of {spread:.3g} about {float(value.mean()):.3g}"
+        expect(fits, f"{name} at the start{when}: {came}. Leave Dense its own initial weights.")
 
 
 @weight(3)

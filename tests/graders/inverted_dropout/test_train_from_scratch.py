@@ -339,7 +339,7 @@ def test_whole_sets(submission, rng):
     unseen = sorted(set(range(0, count, 1000)) - set((rows // 1000 * 1000).tolist()))
     tested = sum(images for images, _ in run.net.asked)
     observe(unseen=len(unseen), tested=tested)
-    told = f"expected some of each thousand, got none of {len(unseen)} thousand" if unseen else ""
+    told = f"expected some of each thousand, got none from {len(unseen)} of the thousands" if unseen else ""
     expect(not unseen, f"minibatches of {count} training images: {told}. All training images are to be drawn from.")
     accuracy = float((predict(data["X_test"], run.params).argmax(axis=1) == data["y_test"]).mean())
     came, hint = run.history["test_acc_history"], f"All {tests} test images count."

@@ -90,7 +90,7 @@ def _loss(**changes: str) -> str:
     exercise="loss",
     explanation="There is one half before the regulariser. Many courses write it so, because it cancels the 2 "
     "of the derivative; in this one the regulariser is reg times the sum of the squares.",
-    hint="Compare the formula of the loss above with yours, factor by factor.",
+    hint="Compare the formula of the loss in exercise 2 with yours, factor by factor.",
 )
 def half_in_the_regulariser() -> str:
     return _loss(factor="0.5")
@@ -107,7 +107,7 @@ def biases_regularised() -> str:
 
 @misconception(
     exercise="loss",
-    explanation="The regulariser is left out of the loss, or multiplied by nothing: reg changes nothing.",
+    explanation="The regulariser is left out of the loss, or multiplied by zero. So reg changes nothing.",
     hint="Call the loss with reg=0 and with reg=1. By how much should they differ?",
 )
 def regulariser_left_out() -> str:
@@ -125,7 +125,7 @@ def one_layer_regularised() -> str:
 
 @misconception(
     exercise="loss",
-    explanation="The losses of the examples are summed and not averaged, so the loss grows with the batch.",
+    explanation="The losses of the examples are summed and not averaged. So the loss grows with the batch.",
     hint="What does your loss give for the same example twice in a batch?",
 )
 def sum_instead_of_mean() -> str:
@@ -176,8 +176,8 @@ def factor_2_missing() -> str:
 
 @misconception(
     exercise="gradients",
-    explanation="The regulariser is part of the loss, but its derivative is not in the gradients: reg does "
-    "not pull the weights towards zero.",
+    explanation="The regulariser is part of the loss, but its derivative is not in the gradients. So reg does not "
+    "pull the weights towards zero.",
     hint="Compare your gradients for reg=0 and reg=1. Should they be equal?",
 )
 def regulariser_not_in_the_gradients() -> str:
@@ -186,7 +186,7 @@ def regulariser_not_in_the_gradients() -> str:
 
 @misconception(
     exercise="gradients",
-    explanation="The biases' gradients hold a regulariser, but biases are not regularised.",
+    explanation="The biases' gradients hold a regulariser. The loss has none, so they do not fit it.",
     hint="Which parameters appear in the regulariser of the loss?",
 )
 def biases_regularised_in_the_gradients() -> str:
@@ -218,8 +218,8 @@ def gradients_not_averaged() -> str:
 
 @misconception(
     exercise="predict",
-    explanation="The maximum is taken over the examples (axis 0), not over the classes: it says which example "
-    "suits a class best.",
+    explanation="The maximum is taken over the examples (axis 0), not over the classes. It says which example suits a "
+    "class best.",
     hint="How many labels should come out for 7 examples and 12 classes?",
 )
 def argmax_over_the_examples() -> str:
@@ -231,7 +231,7 @@ def predict_labels(params, X):
 
 @misconception(
     exercise="predict",
-    explanation="The function returns the highest score of each example and not the class that has it.",
+    explanation="The function returns the highest score of each example. Asked for is the class that has it.",
     hint="np.max gives a value. Which function gives its place?",
 )
 def score_instead_of_label() -> str:
@@ -243,7 +243,8 @@ def predict_labels(params, X):
 
 @misconception(
     exercise="predict",
-    explanation="The class with the lowest score is chosen.",
+    explanation="The class with the lowest score is chosen. A high score speaks for a class, so this is the one that "
+    "fits worst.",
     hint="Does a high score speak for a class, or against it?",
 )
 def lowest_score() -> str:
@@ -296,7 +297,7 @@ def _train(**changes: str) -> str:
 
 @misconception(
     exercise="train",
-    explanation="The biases are never updated: they stay at zero, where they started.",
+    explanation="The biases are never updated. They stay at zero, where they started.",
     hint="Which four parameters has the net, and which of them do you step?",
 )
 def biases_never_updated() -> str:
@@ -305,8 +306,8 @@ def biases_never_updated() -> str:
 
 @misconception(
     exercise="train",
-    explanation="The learning rate is never multiplied by learning_rate_decay, so the last steps are as large "
-    "as the first.",
+    explanation="The learning rate is never multiplied by learning_rate_decay. So the last steps are as large as the "
+    "first.",
     hint="What should the learning rate be in the third epoch?",
 )
 def no_decay() -> str:
@@ -315,7 +316,7 @@ def no_decay() -> str:
 
 @misconception(
     exercise="train",
-    explanation="The learning rate is multiplied by its decay after every iteration, not once an epoch: it is "
+    explanation="The learning rate is multiplied by its decay after every iteration, not once an epoch. So it is "
     "almost zero long before the training is over.",
     hint="How often does your decay run in an epoch of ten iterations?",
 )
@@ -325,7 +326,7 @@ def decay_every_iteration() -> str:
 
 @misconception(
     exercise="train",
-    explanation="The steps go uphill: the gradient is added instead of subtracted, so the loss grows.",
+    explanation="The steps go uphill. The gradient is added instead of subtracted, so the loss grows.",
     hint="The gradient points to where the loss grows. Where should the step go?",
 )
 def uphill() -> str:
@@ -343,8 +344,8 @@ def always_the_first_batch() -> str:
 
 @misconception(
     exercise="train",
-    explanation="The labels of a minibatch are not those of its examples: rows are drawn for one and not for "
-    "the other.",
+    explanation="The labels of a minibatch are not those of its examples. Rows are drawn for one and not for the "
+    "other.",
     hint="For row 17 of X, which label belongs to it?",
 )
 def labels_of_other_examples() -> str:
@@ -363,7 +364,7 @@ def validation_on_the_minibatch() -> str:
 
 @misconception(
     exercise="train",
-    explanation="reg is not passed on to the loss, so that the net is trained without any regulariser.",
+    explanation="reg is not passed on to the loss. So the net is trained without any regulariser.",
     hint="What does net.loss use for reg, if it is not told?",
 )
 def reg_not_passed_on() -> str:
@@ -410,7 +411,8 @@ def chosen_by_training_accuracy() -> str:
 
 @misconception(
     exercise="tuning",
-    explanation="The last net of the search is returned, whichever was the best.",
+    explanation="The last net of the search is returned, whichever was the best. So the validation "
+    "accuracies choose nothing.",
     hint="When does your best_net change?",
 )
 def last_net_kept() -> str:
@@ -419,8 +421,8 @@ def last_net_kept() -> str:
 
 @misconception(
     exercise="tuning",
-    explanation="All learning rates of the search are too small: within the iterations that there are, the "
-    "loss hardly moves.",
+    explanation="All learning rates of the search are too small. Within the iterations that there are, the loss "
+    "hardly moves.",
     hint="Look at the loss of your best run: does it still fall at the end? Then the steps are too small.",
 )
 def learning_rates_too_small() -> str:
@@ -442,9 +444,8 @@ def trained_on_the_validation_data() -> str:
 
 @misconception(
     exercise="gap_choice",
-    explanation="More hidden units give the net more room to learn its training data by heart. That widens "
-    "the gap, if anything.",
-    hint="Which accuracy rises most when a net gets more parameters?",
+    explanation="More hidden units are among the statements that were chosen. They do not narrow the gap.",
+    hint="Train a small net and a large one on the same data, and compare both accuracies of each.",
 )
 def more_hidden_units_too() -> str:
     return "gap_answers = {1, 2, 3}"
@@ -452,8 +453,8 @@ def more_hidden_units_too() -> str:
 
 @misconception(
     exercise="gap_choice",
-    explanation="A larger data set narrows the gap, but it is not the only one of these that does.",
-    hint="What does a regulariser do to the training accuracy?",
+    explanation="A larger data set narrows the gap. It is not the only one of these that does.",
+    hint="Look at each of the other statements by itself again.",
 )
 def only_more_data() -> str:
     return "gap_answers = {1}"
@@ -461,8 +462,8 @@ def only_more_data() -> str:
 
 @misconception(
     exercise="gap_choice",
-    explanation="The regulariser narrows the gap, but it is not the only one of these that does.",
-    hint="Which training set is easier to learn by heart: a small one, or a large one?",
+    explanation="The regulariser narrows the gap. It is not the only one of these that does.",
+    hint="Look at each of the other statements by itself again.",
 )
 def only_regularisation() -> str:
     return "gap_answers = {3}"

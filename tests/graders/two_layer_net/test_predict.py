@@ -36,7 +36,7 @@ def judge(submission, params, X, what, hint="Which axis holds the classes?"):
     observe(**{what: came})
     labels = array(came, (len(X),), what)
     whole = (labels == np.rint(labels)) & (labels >= 0) & (labels < scores.shape[1])
-    expect(whole.all(), f"{what}: expected labels from 0 to C − 1, got {int((~whole).sum())} others of {len(X)}.")
+    expect(whole.all(), f"{what}: expected labels from 0 to C − 1, and {int((~whole).sum())} of {len(X)} are not.")
     reached = scores[np.arange(len(X)), labels.astype(int)]
     wrong = reached < scores.max(axis=1) - 1e-9
     message = f"{what}: {int(wrong.sum())} of {len(X)} are not the class with the highest score."
@@ -77,7 +77,7 @@ def test_scores_of_any_size(submission, rng):
     params, X = random_params(rng, (5, 20, 6)), rng.standard_normal((25, 5))
     while often_at_an_end(forward(params, X)[:, :1] - forward(params, X)):  # who finds no highest score says class 0
         params = random_params(rng, (5, 20, 6))
-    hint = "What happens to them on the way to the label?"
+    hint = "What happens to the scores on the way to the label?"
     for what, level in (("very low", -2e5), ("very high", 2e5)):
         judge(submission, {**params, "b2": params["b2"] + level}, X, f"labels where scores are {what}", hint)
     near = {**params, "W2": 1e-6 * params["W2"], "b2": 1e-6 * params["b2"]}

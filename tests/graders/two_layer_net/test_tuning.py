@@ -271,7 +271,7 @@ def judge_goal(submission, rng, goal):
 @weight(1)
 @time_limit(120)
 def test_half_way(submission, rng):
-    """The search finds a net that learns something: it is right for a third of the examples."""
+    """The search finds a net that learns something: it is right for 35 % of the examples."""
     judge_goal(submission, rng, HALF_WAY)
 
 

@@ -61,8 +61,8 @@ def test_stand_in_has_the_shapes_of_cifar10(capsys: pytest.CaptureFixture) -> No
     assert set(data["y_train"].tolist()) == set(range(10))
     assert data["X_train"].std() == pytest.approx(63, abs=2)
     assert capsys.readouterr().out == (
-        "Stand-in data, not CIFAR-10: pictures that gradlab draws itself. "
-        "For the real ones: get_CIFAR10_data(..., download=True)\n"
+        "Stand-in data, not CIFAR-10: pictures that gradlab draws itself.\n"
+        "For the real ones: set GRADLAB_DATA, or call get_CIFAR10_data(..., download=True) in a cell of your own\n"
     )
 
 
@@ -73,8 +73,8 @@ def test_stand_in_has_the_shapes_of_fashion_mnist(capsys: pytest.CaptureFixture)
     assert (data["X_train"].dtype, data["y_train"].dtype) == (np.float32, np.int64)
     assert (data["X_train"].min(), data["X_train"].max()) == (0, 1)
     assert capsys.readouterr().out == (
-        "Stand-in data, not Fashion-MNIST: pictures that gradlab draws itself. "
-        "For the real ones: get_FashionMNIST_data(..., download=True)\n"
+        "Stand-in data, not Fashion-MNIST: pictures that gradlab draws itself.\n"
+        "For the real ones: set GRADLAB_DATA, or call get_FashionMNIST_data(..., download=True) in a cell of your own\n"
     )
 
 
