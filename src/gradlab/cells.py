@@ -33,6 +33,7 @@ class Code:
     label: str
     source: str
     kind: Kind
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def plan(assignment: Assignment, submission_cells: Iterable[Cell]) -> Plan:
         code=tuple(_ordered(template, placed, [*written, *given])),
         remarks=(*_remarks(template, cells, placed), *faults, *_demo_remarks(template, given)),
         solutions={name: "\n\n\n".join(cell.source for cell in copies) for name, copies in solutions.items()},
-        unchanged=frozenset(name for name, copies in solutions.items() if all(cell.released for cell in copies)),
+        unchanged=_unchanged(template, placed),
     )
 
 
@@ -126,6 +127,15 @@ def _copies(placed: Iterable[_Placed], kind: Kind) -> dict[str, list[_Placed]]:
     return dict(copies)
 
 
+def _unchanged(template: Template, placed: Sequence[_Placed]) -> frozenset[str]:
+    """The exercises whose cells are as released, and that no other cell of the student's solves."""
+    solved = {id for cell in placed if not cell.released for id in template.solved_in(cell.source)}
+    copies = _copies(placed, Kind.SOLUTION).items()
+    return frozenset(
+        exercise_of(id) for id, cells in copies if id not in solved and all(cell.released for cell in cells)
+    )
+
+
 # --- what is run, and in which order
 
 
@@ -175,7 +185,7 @@ def _ordered(template: Template, placed: Sequence[_Placed], cells: Sequence[_Pla
     stale = _stale(template, cells)
     code = [*(cell for cell in cells if cell not in stale), *(_addition(template, cell) for cell in edited)]
     code.sort(key=lambda cell: (cell.place, cell.kind is not Kind.GIVEN, template.order.get(cell.id, 0)))
-    return (Code(cell.label, cell.source, cell.kind) for cell in code if cell.source.strip())
+    return (Code(cell.label, cell.source, cell.kind, cell.id) for cell in code if cell.source.strip())
 
 
 def _stale(template: Template, cells: Sequence[_Placed]) -> list[_Placed]:

@@ -8,12 +8,13 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from gradlab.course import Assignment, Cell
+from gradlab.magics import MAX_SOURCE_CHARS
 
 __all__ = ["MAX_NOTEBOOK_BYTES", "Received", "find_notebook", "is_linked", "printable", "read_file", "read_submission"]
 
@@ -50,7 +51,9 @@ def find_notebook(folder: Path, assignment: Assignment) -> tuple[Path | None, li
 
     The expected name wins; else the notebook with most of the assignment's cells. Links are not followed.
     """
-    if is_linked(folder) or not folder.is_dir():
+    if is_linked(folder):
+        return None, [f"expected a folder with {assignment.name}.ipynb, got a symbolic link. Copy the folder itself."]
+    if not folder.is_dir():
         return None, [f"expected a folder with {assignment.name}.ipynb, got none."]
     found, remarks = _notebooks(folder)
     if not found:
@@ -84,10 +87,14 @@ def read_submission(path: Path) -> Received:
         return _unreadable("it is nested too deeply, or needs too much memory")
     except (OSError, ValueError) as error:
         return _unreadable(_reason(error))
-    if (room := _room(cells)) < len(cells):
+    if crowded := _crowded(cells):
         limit = f"{_MAX_CODE_CHARS >> 10} KiB of code"
-        remarks.append(f"cell {room + 1}: expected at most {limit} in all, got more. Left out the rest.")
-        cells = cells[:room]
+        remarks.append(
+            f"cell {min(crowded) + 1}: expected at most {limit} in all, got more. Ran no code from there on."
+        )
+        cells = [
+            replace(cell, cell_type="raw") if cell and index in crowded else cell for index, cell in enumerate(cells)
+        ]
     if len(cells) > _MAX_CELLS:
         remarks.append(f"expected at most {_MAX_CELLS} cells, got {len(cells)}. Left out the rest.")
     if odd := sum(cell is None for cell in cells[:_MAX_CELLS]):
@@ -95,10 +102,15 @@ def read_submission(path: Path) -> Received:
     return Received(tuple(cell or Cell("raw", "", {}) for cell in cells[:_MAX_CELLS]), tuple(remarks))
 
 
-def _room(cells: list[Cell | None]) -> int:
-    """How many of the cells there is room for, by the length of their code."""
-    lengths = (len(cell.source) if cell and cell.cell_type == "code" else 0 for cell in cells)
-    return sum(total <= _MAX_CODE_CHARS for total in accumulate(lengths))
+def _crowded(cells: list[Cell | None]) -> set[int]:
+    """Which code cells there is no room for; one that is too long by itself is left out later, and takes no room."""
+    sizes = {
+        index: len(cell.source)
+        for index, cell in enumerate(cells)
+        if cell and cell.cell_type == "code" and len(cell.source) <= MAX_SOURCE_CHARS
+    }
+    totals = zip(sizes, accumulate(sizes.values()), strict=True)
+    return {index for index, total in totals if total > _MAX_CODE_CHARS}
 
 
 def _unreadable(reason: str) -> Received:

@@ -65,7 +65,7 @@ def release(assignment: Assignment) -> ReleaseReport:
         where a student could not run it. The message names every cell and line.
     """
     _refuse(assignment, faults(assignment), "Mend them")
-    from gradlab.gradebook import make_release  # nbgrader takes seconds to import
+    from gradlab.gradebook import make_release, save_cells, swap  # nbgrader takes seconds to import
 
     parent = assignment.release.parent
     parent.mkdir(parents=True, exist_ok=True)
@@ -74,22 +74,11 @@ def release(assignment: Assignment) -> ReleaseReport:
         make_release(staged)
         _refuse(assignment, leaks(assignment, staged.release), "Reword the release or the solution")
         tried = trial(staged)
-        _swap(staged.release, assignment.release, Path(workspace) / "old")
+        save_cells(assignment)
+        swap(staged.release, assignment.release, Path(workspace) / "old")
     files = tuple(sorted(str(path.relative_to(assignment.release)) for path in assignment.release.rglob("*")))
     exercises = {exercise.id: exercise.points for exercise in (*assignment.exercises, *assignment.questions)}
     return ReleaseReport(assignment.release, files, exercises, tried)
-
-
-def _swap(new: Path, place: Path, old: Path) -> None:
-    """Put `new` in `place`; what was there goes to `old`, and comes back if that fails."""
-    if place.exists():
-        place.rename(old)
-    try:
-        new.rename(place)
-    except OSError:
-        if old.exists():
-            old.rename(place)
-        raise
 
 
 def _refuse(assignment: Assignment, wrong: list[str], remedy: str) -> None:

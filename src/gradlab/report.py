@@ -103,7 +103,9 @@ def _summary(assignment: Assignment, entries: Sequence[Entry]) -> Text:
     failed = sum(bool(entry.error) for entry in entries)
     lines = [f"{len(entries) - failed} of {len(entries)} submissions graded and entered in the gradebook."]
     if failed:
-        lines.append(f"{failed} not graded: the kit's fault, not the students'. Mend it, and run the command again.")
+        lines.append(
+            f"{failed} not graded: no fault of the students' work. Mend what is named above, and run the command again."
+        )
     if questions := len(assignment.questions):
         asked = f"{questions} question{'s' * (questions > 1)} of each to be marked by hand"
         lines.append(f"{asked}: jupyter lab, then Nbgrader → Formgrader.")

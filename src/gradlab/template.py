@@ -8,6 +8,7 @@ import symtable
 import textwrap
 import warnings
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -104,15 +105,14 @@ class Template:
         """The id of the assignment's cell that a submission's cell is: by id, source or definitions."""
         if cell.id in self.cells:
             return cell.id
-        return self.by_source.get(normal(cell.source)) or self.solved_in(cell.source)
+        return self.by_source.get(normal(cell.source)) or next(self.solved_in(cell.source), "")
 
-    def solved_in(self, source: str) -> str:
-        """The solution cell, a function of which `source` defines, or all of its variables; else nothing."""
+    def solved_in(self, source: str) -> Iterator[str]:
+        """The solution cells, a function of which `source` defines, or all of their variables."""
         named, assigned = functions(source), variables(source)
         for id, names in self.defines.items():
             if names & named or (names and names <= named | assigned):
-                return id
-        return ""
+                yield id
 
     def is_released(self, id: str, source: str) -> bool:
         """Whether `source` is that of the cell `id` as released."""

@@ -64,6 +64,7 @@ ODD = {
     "bbb_wide": (odd_cells("#" + "\N{GRINNING FACE}" * ((1 << 20) - 1)), None),
     "bbb_slow": (odd_cells(*["import a" + ".a" * 15_000, "match" + " " * 30_000 + "x"] * 2), None),
     "bbb_digits": (LOCKED, None),
+    "\N{CJK UNIFIED IDEOGRAPH-4E00}" * 84: (None, None),  # 252 bytes: with four more no file can have the name
 }
 REFUSED = (b"bb\xff\xfe", b"b" * 250, b"bb\x1b]0;owned\x07" + b"b" * 150)
 
@@ -101,7 +102,10 @@ def test_a_folder_that_is_no_id_is_refused(graded):
     assert len(refused) == len(REFUSED)
     for entry in refused:
         assert entry["score"] is None
-        assert "expected a folder named by a student's id, of at most 128 characters in UTF-8, got" in entry["error"]
+        assert (
+            "expected a folder of submitted/ that is named by an id of at most 128 characters in UTF-8, got"
+            in entry["error"]
+        )
         assert "\x1b" not in entry["error"]
     assert run.returncode == 1
     assert b"\x1b]0;owned" not in run.stderr + run.stdout

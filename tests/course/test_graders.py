@@ -22,14 +22,14 @@ def in_rounds(assignment):
     """The misconceptions, two in a notebook where that can be: of exercises half a notebook apart.
 
     Neighbours run each other's code: the gradient of a dropout is judged on the student's own masks, and two swaps of
-    keep and drop are right together. What they come to alone is told of them alone.
+    keep and drop are right together. The first of the earlier exercise stands alone, so that the later one is seen to
+    lose nothing by it.
     """
     specs = load_misconceptions(assignment).values()
     by_exercise = [[spec for spec in specs if spec.exercise == exercise.name] for exercise in assignment.exercises]
     apart = (len(by_exercise) + 1) // 2
-    return [
-        tuple(filter(None, several)) for start in range(apart) for several in zip_longest(*by_exercise[start::apart])
-    ]
+    pairs = zip_longest(by_exercise[:apart], ([None, *later] for later in by_exercise[apart:]), fillvalue=())
+    return [tuple(filter(None, several)) for pair in pairs for several in zip_longest(*pair)]
 
 
 ROUNDS = [

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -245,12 +246,36 @@ def test_control_characters(planned):
     assert 'got "invalid non-printable character U+0007" in line 2' in remark
 
 
-def test_too_much_code(tiny, monkeypatch):
-    """Code beyond the limit is left out."""
+def test_too_much_code(tiny, tmp_path, monkeypatch):
+    """Code beyond the limit is not run; what is written is kept, and one cell of data costs no other."""
     monkeypatch.setattr("gradlab.received._MAX_CODE_CHARS", 60)
+    whole = json.loads((HERE / "solved.ipynb").read_text())["cells"]
     received = read_submission(HERE / "solved.ipynb")
-    assert "got more. Left out the rest." in received.remarks[0]
+    assert "got more. Ran no code from there on." in received.remarks[0]
     assert sum(len(cell.source) for cell in received.cells if cell.cell_type == "code") <= 60
+    assert len(received.cells) == len(whole)
+    monkeypatch.setattr("gradlab.received._MAX_CODE_CHARS", 10_000)
+    content = json.loads((HERE / "solved.ipynb").read_text())
+    content["cells"].insert(0, {"cell_type": "code", "metadata": {}, "source": "log = '" + "x" * 300_000 + "'"})
+    (tmp_path / "long.ipynb").write_text(json.dumps(content))
+    found = plan(tiny, read_submission(tmp_path / "long.ipynb").cells)
+    assert run(found)["double"](3) == 6
+    assert found.remarks == (
+        'cell 1: expected Python 3, got "the cell is longer than 32768 characters". Left out the cell.',
+    )
+
+
+def test_two_exercises_in_one_cell(tiny):
+    """A cell of the student's that solves both was an attempt at both, though the stubs are still there."""
+    stubs = [
+        replace(cell, source=stub(cell.source, f"tiny/{cell.id.removesuffix('_solution')}"))
+        if cell.is_solution
+        else cell
+        for cell in tiny.cells
+    ]
+    own = Cell("code", "\n\n".join(SOLUTIONS.values()), {})
+    assert plan(tiny, stubs).unchanged == {"double", "step"}
+    assert plan(tiny, [*stubs, own]).unchanged == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -437,7 +462,8 @@ def test_find_none(folder, tiny, tmp_path):
     assert find_notebook(folder(), tiny) == (None, ["expected tiny.ipynb, got no notebook in the folder."])
     assert find_notebook(tmp_path / "absent", tiny) == (None, ["expected a folder with tiny.ipynb, got none."])
     (tmp_path / "linked").symlink_to(HERE)
-    assert find_notebook(tmp_path / "linked", tiny) == (None, ["expected a folder with tiny.ipynb, got none."])
+    told = "expected a folder with tiny.ipynb, got a symbolic link. Copy the folder itself."
+    assert find_notebook(tmp_path / "linked", tiny) == (None, [told])
 
 
 def test_find_link(folder, tiny):

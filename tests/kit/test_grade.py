@@ -88,3 +88,29 @@ def test_a_broken_grader_is_no_verdict(tiny):
     assert {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"} == {
         name: value for name, value in before.items() if name != "PYTEST_CURRENT_TEST"
     }
+
+
+def test_an_array_where_a_function_belongs_loses_the_points(tiny):
+    """It is a fault of the submission, not of the grader that calls it."""
+    (tiny.graders / "test_double.py").write_text(
+        'def test_three(submission):\n    """Three."""\n    assert submission.double(3.0) == 6.0\n'
+    )
+    path = notebook(tiny, "2 * x\\n\\nimport numpy as np\\ndouble = np.ones(3)")
+    double, _ = grade(tiny, path, "student_01").exercises
+    assert [check.message for check in double.checks] == [
+        "Expected a function or a class, got a value of type numpy.ndarray."
+    ]
+
+
+def test_a_misconception_that_breaks_a_grader_costs_no_verdict(tiny):
+    """Only the cause."""
+    (tiny.graders / "misconceptions.py").write_text(MISCONCEPTION)
+    (tiny.graders / "test_double.py").write_text(
+        'def test_three(submission):\n    """Three."""\n    got = submission.double(3.0)\n'
+        "    assert got != 1.5 or 1 / 0\n    assert got == 6.0\n"
+    )
+    verdict = grade(tiny, notebook(tiny, "x"), "student_01")
+    assert [check.outcome for check in verdict.exercises[0].checks] == ["failed"]
+    assert verdict.remarks == (
+        "likely causes were not looked for: a misconception of the course's own breaks a grader.",
+    )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import sqlite3
 import threading
@@ -42,10 +43,11 @@ UNREADABLE = '{"cells": ['
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
     """The tiny course, released; to be copied."""
-    from gradlab.gradebook import make_release
+    from gradlab.gradebook import make_release, save_cells
 
     assignment = make_course(tmp_path_factory.mktemp("template"))
     make_release(assignment)
+    save_cells(assignment)
     return assignment
 
 
@@ -161,7 +163,7 @@ class TestRelease:
 
     def test_an_id_cannot_change_under_a_graded_class(self, tiny: Assignment) -> None:
         """nbgrader's own objection reaches the instructor."""
-        from gradlab.gradebook import make_release
+        from gradlab.gradebook import save_cells
 
         hand_in(tiny)
         enter(tiny, verdict())
@@ -169,7 +171,7 @@ class TestRelease:
         cells[1]["metadata"]["nbgrader"]["grade_id"] = "renamed"
         write(tiny.notebook, notebook(cells))
         with pytest.raises(CourseError, match="Cannot add or remove cells"):
-            make_release(Course(tiny.course.root).assignment("tiny"))
+            save_cells(Course(tiny.course.root).assignment("tiny"))
 
     def test_settings_that_do_not_run_are_named(self, tiny: Assignment) -> None:
         """A broken nbgrader_config.py is the instructor's to mend."""
@@ -432,6 +434,31 @@ class TestTrouble:
         with pytest.raises(GradebookError, match="expected to write autograded/"):
             enter(tiny, verdict())
         assert grades(tiny) == {}
+
+    def test_a_mark_on_an_answer_that_was_not_entered_is_looked_at_again(self, tiny: Assignment) -> None:
+        """Where the page cannot be written, the new notebook in autograded/ must not pass for one that was entered."""
+        hand_in(tiny)
+        enter(tiny, verdict())
+        change(tiny, "UPDATE grade SET manual_score = 1, needs_manual_grade = 0")
+        hand_in(tiny, inline_question_1="Another answer.")
+        page = tiny.course.root / "feedback" / "student_01"
+        shutil.move(page, page.with_name("away"))
+        write(page, "a file where a folder should be")
+        with pytest.raises(GradebookError, match="Entered nothing"):
+            enter(tiny, verdict())
+        page.unlink()
+        enter(tiny, verdict())
+        assert grades(tiny)["inline_question_1"][3] == 1
+
+    def test_files_of_64_mib_are_copied(self, tiny: Assignment) -> None:
+        """And no more, however many there are."""
+        folder = hand_in(tiny)
+        for number in range(6):
+            write(folder / f"{number}.bin", "")
+            os.truncate(folder / f"{number}.bin", 15 << 20)
+        enter(tiny, verdict())
+        graded = tiny.course.root / "autograded" / "student_01" / "tiny"
+        assert len(list(graded.glob("*.bin"))) == 4
 
 
 class locked:

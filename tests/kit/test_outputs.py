@@ -43,6 +43,7 @@ def test_the_patterns_are_live_without_it():
     ("source", "made"),
     [
         (r"$\def\x#1{\href{java#1:alert(1)}{y}}\x{script}$", r"$\def\x#1{\ href{java#1:alert(1)}{y}}\x{script}$"),
+        (r"$\mmlToken{mi}[href='x']{y}$", r"$\ mmlToken{mi}[href='x']{y}$"),
         (r"$\class{big}{x} \style{position:fixed}{y}$", r"$\ class{big}{x} \ style{position:fixed}{y}$"),
     ],
 )

@@ -81,6 +81,7 @@ def make_course(root: Path) -> Assignment:
 def tiny(tmp_path, monkeypatch) -> Assignment:
     """The course, where blanks are emptied at once: nbgrader takes seconds."""
     monkeypatch.setattr("gradlab.gradebook.make_release", make_at_once)
+    monkeypatch.setattr("gradlab.gradebook.save_cells", lambda assignment: None)
     return make_course(tmp_path)
 
 
@@ -323,11 +324,14 @@ def test_endless(released, monkeypatch):
         trial(released[0])
 
 
-def test_old_release_stays(tiny):
-    """A refused release leaves the last one in place."""
+def test_old_release_stays(tiny, monkeypatch):
+    """A refused release leaves the last one in place, and the gradebook as it is."""
     tiny.release.mkdir(parents=True)
     (tiny.release / "tiny.ipynb").write_text("the last one")
+    entered = []
+    monkeypatch.setattr("gradlab.gradebook.save_cells", entered.append)
     with pytest.raises(CourseError):
         release(edit(tiny, lambda cells: by_id(cells, "setup").update(source="1 / 0")))
+    assert entered == []
     assert [path.name for path in tiny.release.parent.iterdir()] == ["tiny"]
     assert (tiny.release / "tiny.ipynb").read_text() == "the last one"

@@ -12,8 +12,9 @@ from itertools import chain, pairwise, zip_longest
 from typing import Protocol, TypeVar
 
 from gradlab.audit.operators import EXPRESSIONS, Scope
-from gradlab.audit.variants import load_mistakes
+from gradlab.audit.variants import Variant, load_mistakes
 from gradlab.course import Assignment
+from gradlab.errors import CourseError
 from gradlab.template import BLANK, exercise_of
 
 __all__ = ["Mutant", "in_turns", "make_mutants", "mutants_of"]
@@ -38,23 +39,26 @@ def make_mutants(assignment: Assignment) -> list[Mutant]:
     Raises
     ------
     CourseError
-        Where a mistake belongs to no exercise.
+        Where a mistake belongs to no exercise, is no Python, or is the solution itself.
     """
     cells = [cell for cell in assignment.cells if cell.is_solution and cell.cell_type == "code"]
     right = {exercise_of(cell.id): cell.source for cell in cells}
     by_syntax = [mutant for exercise, source in right.items() for mutant in mutants_of(exercise, source)]
     by_hand = [
-        Mutant(
-            f"{one.exercise}-{one.name}",
-            one.exercise,
-            f"by hand: {one.title}",
-            source,
-            _diff(right[one.exercise], source),
-        )
+        _by_hand(one, right.get(exercise, ""), source)
         for one in load_mistakes(assignment)
-        for source in one.sources.values()
+        for exercise, source in one.sources.items()
     ]
     return [*by_syntax, *by_hand]
+
+
+def _by_hand(one: Variant, right: str, source: str) -> Mutant:
+    if len(one.sources) != 1 or _tree(source) in ("", _tree(right)):
+        raise CourseError(
+            f"mistake {one.name}: expected one cell of Python that differs from the solution, got "
+            f"{'several cells' if len(one.sources) != 1 else 'none'}. It would prove nothing. Mend it."
+        )
+    return Mutant(f"{one.exercise}-{one.name}", one.exercise, f"by hand: {one.title}", source, _diff(right, source))
 
 
 class _OfExercise(Protocol):

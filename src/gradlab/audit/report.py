@@ -43,7 +43,7 @@ class Survivor:
 
 @dataclass(frozen=True)
 class Flip:
-    """Runs of one submission that did not end as the first did, or not as they should, and the checks that differed."""
+    """Runs of one submission that did not end as most did, or not as they should, and the checks that differed."""
 
     submission: str
     runs: int
@@ -67,7 +67,7 @@ class AuditReport:
     """Whether causes were looked for."""
     reach: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
-    """Recorded as equivalent, and made no more (only known where all mutants were made)."""
+    """Recorded as equivalent, and made no more."""
     contradictions: tuple[str, ...] = ()
     """Recorded as equivalent, and marked down."""
     errors: tuple[str, ...] = ()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from gradlab.course import Assignment, Course
@@ -65,12 +66,11 @@ class _Going:
     """Whether to go on after a check; an object, so that each trial has its own."""
 
     stop: str
-    ended: bool = field(default=False)
 
     def __call__(self, exercise: str, result: CheckResult) -> bool:
-        failed = result.outcome is not Outcome.PASSED
-        self.ended = failed if self.stop == "first" else self.stop == "late" and result.outcome is Outcome.TIMED_OUT
-        return not self.ended
+        if self.stop == "first":
+            return result.outcome is Outcome.PASSED
+        return self.stop != "late" or result.outcome is not Outcome.TIMED_OUT
 
 
 def lost(results: Iterable[CheckResult]) -> bool:
@@ -114,14 +114,16 @@ class Crew:
     def __init__(self, assignment: Assignment, pool: ProcessPoolExecutor) -> None:
         self.assignment, self.pool = assignment, pool
 
-    def try_all(self, trials: Iterable[Trial], on_done: Callable[[], None] = lambda: None) -> Iterator[Tried]:
-        """The trials' results, as they come."""
+    def try_all(self, trials: Iterable[Trial]) -> Iterator[Tried]:
+        """The trials' results, as they come; of one whose process ended, the error."""
         where = self.assignment.course.root, self.assignment.name
-        futures = [self.pool.submit(try_out, *where, trial) for trial in trials]
+        futures = {self.pool.submit(try_out, *where, trial): trial for trial in trials}
         try:
             for future in as_completed(futures):
-                on_done()
-                yield future.result()
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    yield Tried(futures[future], error="expected a result, but a worker process died")
         finally:
             for future in futures:
                 future.cancel()

@@ -5,6 +5,15 @@ Importing it imports nbgrader, which takes seconds: do so where it is needed, an
 
 from gradlab.gradebook.book import Gradebook
 from gradlab.gradebook.execute import FeedbackExporter, GradlabExecute, UnreadExporter
-from gradlab.gradebook.release import ReleaseBlanks, make_release
+from gradlab.gradebook.release import ReleaseBlanks, make_release, save_cells, swap
 
-__all__ = ["FeedbackExporter", "Gradebook", "GradlabExecute", "ReleaseBlanks", "UnreadExporter", "make_release"]
+__all__ = [
+    "FeedbackExporter",
+    "Gradebook",
+    "GradlabExecute",
+    "ReleaseBlanks",
+    "UnreadExporter",
+    "make_release",
+    "save_cells",
+    "swap",
+]

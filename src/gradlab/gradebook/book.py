@@ -80,6 +80,7 @@ class Gradebook:
 
     def _enter(self, verdict: Verdict, work: Work, notebook: dict[str, Any], folder: Path) -> None:
         db = self.rows.db
+        before = self._autograded_mark(verdict.student)
         try:
             submitted = self._submission(verdict.student, timestamp_of(folder))
             self._score(submitted, verdict, work, notebook)
@@ -92,6 +93,8 @@ class Gradebook:
             db.commit()
         except BaseException:
             db.rollback()
+            if self._autograded_mark(verdict.student) != before:  # the next run tells by it what has been entered
+                self._autograded_notebook(verdict.student).unlink(missing_ok=True)
             raise
 
     def _submission(self, student: str, timestamp: Any) -> Any:
@@ -146,11 +149,20 @@ class Gradebook:
         coursedir = self.app.coursedir
         return Path(coursedir.format_path(coursedir.autograded_directory, student, self.assignment.name))
 
+    def _autograded_notebook(self, student: str) -> Path:
+        return self._autograded(student) / f"{self.assignment.name}.ipynb"
+
+    def _autograded_mark(self, student: str) -> int:
+        """What changes when the notebook in ``autograded/`` is written."""
+        try:
+            return self._autograded_notebook(student).stat().st_ino
+        except OSError:
+            return 0
+
     def _is_entered(self, student: str, notebook: dict[str, Any]) -> bool:
         """Whether ``autograded/`` already holds this very notebook, with this verdict."""
         try:
-            path = self._autograded(student) / f"{self.assignment.name}.ipynb"
-            return path.read_text(encoding="utf-8") == _text(notebook)
+            return self._autograded_notebook(student).read_text(encoding="utf-8") == _text(notebook)
         except (OSError, ValueError):
             return False
 

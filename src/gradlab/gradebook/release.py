@@ -13,7 +13,7 @@ from gradlab.errors import CourseError
 from gradlab.gradebook._nbgrader import ClearSolutions, GenerateAssignment, NbGrader, capture_log
 from gradlab.template import exercise_of, stub
 
-__all__ = ["ReleaseBlanks", "make_release", "nbgrader_app", "save_cells"]
+__all__ = ["ReleaseBlanks", "make_release", "nbgrader_app", "save_cells", "swap"]
 
 _MARK = re.compile(r"(BEGIN|END) SOLUTION")
 _HINTLESS = re.compile(r"### BEGIN SOLUTION[ \t]*$", re.MULTILINE)
@@ -64,7 +64,7 @@ def nbgrader_app(course: Course) -> Any:
 
 
 def make_release(assignment: Assignment) -> None:
-    """Make ``release/<assignment>/`` and the assignment's rows in the gradebook; an old release stays if that fails.
+    """Make ``release/<assignment>/``, in the place of an old one, and leave the gradebook as it is.
 
     Raises
     ------
@@ -73,16 +73,20 @@ def make_release(assignment: Assignment) -> None:
     """
     release = assignment.release
     with tempfile.TemporaryDirectory(dir=_made(assignment.course.root / ".gradlab"), prefix="release-") as folder:
-        made, old = Path(folder) / assignment.name, Path(folder) / "old"
-        _generate(assignment, Path(folder))
-        if _made(release.parent) and release.exists():
-            release.rename(old)
-        try:
-            made.rename(release)
-        except OSError:
-            if old.exists():
-                old.rename(release)
-            raise
+        _generate(assignment, Path(folder), db_url=f"sqlite:///{folder}/gradebook.db")
+        swap(Path(folder) / assignment.name, release, Path(folder) / "old")
+
+
+def swap(new: Path, place: Path, old: Path) -> None:
+    """Put `new` in `place`; what was there goes to `old`, and comes back if that fails."""
+    if _made(place.parent) and place.exists():
+        place.rename(old)
+    try:
+        new.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
 
 
 def save_cells(assignment: Assignment) -> None:
@@ -91,8 +95,9 @@ def save_cells(assignment: Assignment) -> None:
         _generate(assignment, Path(folder))
 
 
-def _generate(assignment: Assignment, into: Path) -> None:
+def _generate(assignment: Assignment, into: Path, db_url: str = "") -> None:
     app = nbgrader_app(assignment.course)
+    app.coursedir.db_url = db_url or app.coursedir.db_url
     app.coursedir.assignment_id = assignment.name
     app.coursedir.release_directory = str(into.resolve())
     converter = GenerateAssignment(coursedir=app.coursedir, parent=app)

@@ -127,10 +127,10 @@ class _Worker:
         """What `grade_folder` gives in the worker process; a submission that ends it twice gets an error, no score."""
         error = ""
         for _ in range(0 if self.dismissed else 2):
-            if self.pool is None:
-                # A fresh interpreter: a fork would share the parent's locks and its open gradebook.
-                self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _bound_memory)
             try:
+                if self.pool is None:
+                    # A fresh interpreter: a fork would share the parent's locks and its open gradebook.
+                    self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _bound_memory)
                 return self.pool.submit(grade_folder, root, name, student, folder, digest, options).result(SUBMISSION_S)
             except BrokenProcessPool:
                 error = "expected a verdict, but the worker process died twice"
@@ -138,6 +138,8 @@ class _Worker:
                 self._end()
                 error = f"expected a verdict within {SUBMISSION_S} s, none came"
                 break
+            except OSError as failure:  # no process or no memory to be had now
+                error = f"expected a worker process, got: {failure}"
             self._end()
             if self.dismissed:
                 break
@@ -234,7 +236,7 @@ def _fault_of_id(student: str) -> str:
         fits = len(student) <= MAX_ID_CHARS
     except UnicodeEncodeError:  # bytes of a file system that are no text
         fits = False
-    asked = f"expected a folder named by a student's id, of at most {MAX_ID_CHARS} characters in UTF-8"
+    asked = f"expected a folder of submitted/ that is named by an id of at most {MAX_ID_CHARS} characters in UTF-8"
     return "" if fits else f"{asked}, got {printable(ascii(student))}. Not graded. Rename it, and run it again."
 
 
@@ -251,8 +253,13 @@ def _kept(assignment: Assignment, student: str, digest: str) -> Verdict | None:
 
 
 def _keep(assignment: Assignment, verdict: Verdict) -> None:
+    """Keep a verdict for the next run; where the disk has no room or no such name, it will be found out again."""
     path = _verdict_file(assignment, verdict.student)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(verdict.to_dict(), indent=1), encoding="utf-8")
-    partial.replace(path)
+    partial = path.with_name(f".{os.getpid()}.partial")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_text(json.dumps(verdict.to_dict(), indent=1), encoding="utf-8")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)

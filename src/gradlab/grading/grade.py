@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gradlab.cells import plan, read_submission
 from gradlab.course import Assignment
+from gradlab.errors import GraderError
 from gradlab.grading.checks import run_checks
 from gradlab.grading.diagnosis import diagnose
 from gradlab.grading.rivals import rivals_of
@@ -58,7 +59,11 @@ def grade(
         run_checks(run, student)
     finally:
         session.stop()  # before the diagnosis: whatever still runs there must not slow it down
-    causes = diagnose(run.results, rivals_of(assignment, seed, run.check_s, session.unsafe))
+    causes, unnamed = {}, ""
+    try:
+        causes = diagnose(run.results, rivals_of(assignment, seed, run.check_s, session.unsafe))
+    except GraderError:  # a misconception broke a grader: no reason to lose the verdict
+        unnamed = "likely causes were not looked for: a misconception of the course's own breaks a grader."
     return Verdict(
         assignment=assignment.name,
         student=student,
@@ -70,6 +75,7 @@ def grade(
             *(received.remarks if received else ()),
             *planned.remarks,
             *session.remarks,
+            *([unnamed] if unnamed else ()),
         ),
         sandbox=session.in_force,
         cpu_s=round(session.cpu_s, 3),

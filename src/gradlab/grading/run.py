@@ -31,8 +31,7 @@ AFTER_TIME_OUT_S = 3.0
 TIME_OUTS = 3
 """After so many time-outs the other checks of an exercise are not run."""
 
-
-_NOT_CALLABLE = re.compile(r"'(\w+)' object is not callable")  # a check calls what should be a function
+_NOT_CALLABLE = re.compile(r"'([\w.]+)' object is not callable")  # a check calls what should be a function
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,9 @@ class Run:
         if late >= TIME_OUTS:
             raise HostTimedOutError(f"Not run: {TIME_OUTS} checks of this exercise timed out. Does a loop never end?")
         # A busy machine gives everyone more time: a slow answer must not be the TA's other work.
-        limit_s = (asked_s or self.check_s) * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-        return min(limit_s, AFTER_TIME_OUT_S) if late else limit_s
+        busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        limit_s = AFTER_TIME_OUT_S if late else self.check_s
+        return busy * (max(limit_s, asked_s) if asked_s else limit_s)
 
     @contextmanager
     def check(self, name: str, names: tuple[str, ...], limit_s: float) -> Iterator[Submission]:

@@ -31,6 +31,10 @@ class CellToRun(Protocol):
     """What a session needs to know of a cell."""
 
     @property
+    def id(self) -> str:
+        """Of one of the assignment's cells; nothing for the student's own."""
+
+    @property
     def label(self) -> str: ...
     @property
     def source(self) -> str: ...
@@ -74,7 +78,7 @@ class Session:
         while self.sandbox is None:
             if self.left_s <= 0:
                 self._remark(f"the submission took more than {SESSION_S:g} s in all; what was left timed out.")
-                raise HostTimedOutError
+                raise HostTimedOutError(f"Not run: the submission's {SESSION_S:g} s were used up.")
             self.sandbox = start_sandbox(self.limits, unsafe=self.unsafe, hidden=self.hidden)
             self.in_force = self.sandbox.in_force
             self.generation += 1
@@ -87,12 +91,15 @@ class Session:
             self.sandbox = None
 
     def _run_cells(self) -> None:
-        again = [
-            cell for cell in self.cells if cell.label not in self._skipped and not self._run_cell(cell, first=True)
-        ]
+        again = [cell for cell in self.cells if self._is_run(cell) and not self._run_cell(cell, first=True)]
         for cell in again:
-            if self.sandbox is not None:
-                self._run_cell(cell, first=False)
+            self._run_cell(cell, first=False)
+            copies = self.cells[self.cells.index(cell) + 1 :] if cell.id else ()
+            for copy in (copy for copy in copies if copy.id == cell.id and copy not in again and self._is_run(copy)):
+                self._run_cell(copy, first=False)  # once more: its definitions come last and count
+
+    def _is_run(self, cell: CellToRun) -> bool:
+        return cell.label not in self._skipped
 
     def _run_cell(self, cell: CellToRun, *, first: bool) -> bool:
         """Whether the cell is done with; False asks for a second try, after the cells below it."""
@@ -120,7 +127,15 @@ class Session:
         self._skipped.add(cell.label)
         self._remark(f"{cell.label} {what}; it was left out.")
         if len(self._skipped) >= BAD_CELLS:
-            later = [other.label for other in self.cells[self.cells.index(cell) + 1 :] if "solution" not in other.label]
+            later = [
+                other.label
+                for other in self.cells[self.cells.index(cell) + 1 :]
+                if self._is_run(other) and not other.id
+            ]
+            if later:
+                self._remark(
+                    f"{', '.join(later)}: left out too, after {BAD_CELLS} cells that did not end as they should."
+                )
             self._skipped.update(later)
 
     def _remark(self, text: str) -> None:
@@ -194,7 +209,8 @@ class Session:
         printed, cpu_s = reply.get("printed", 0), reply.get("cpu_s", 0.0)
         self.printed = printed if type(printed) is int else 0
         self.cpu_s += cpu_s if type(cpu_s) is float and 0 <= cpu_s < 1e6 else 0.0
-        if states := reply.get("states"):
+        states = reply.get("states")
+        if type(states) is dict and states:
             self.take_over(states)
         if "error" in reply:
             raise submission_error(reply["error"])
@@ -209,7 +225,7 @@ class Session:
             raise HostDiedError("it has ended before")
         left_s = min(self.deadline, self._end_s) - time.monotonic()
         if self._end_s <= time.monotonic():
-            raise HostTimedOutError("Not run: the submission's time was used up. Which of the checks takes so long?")
+            raise HostTimedOutError(f"The submission's {SESSION_S:g} s were used up. Does a loop never end?")
         if left_s <= 0:
             raise HostTimedOutError
         self.sandbox.connection.settimeout(min(left_s, 3600.0))

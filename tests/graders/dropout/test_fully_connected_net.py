@@ -144,15 +144,16 @@ def test_initial_parameters(submission, rng):
         dims = (140, 110, 110, 90)
         nets = [build(submission, dims, weight_scale=scale, dtype=np.float64).params for _ in range(2)]
         params, others = (entries(one, "params", [f"{k}{i}" for k in "Wb" for i in (1, 2, 3)]) for one in nets)
+        weights = {}
         for layer in (1, 2, 3):
-            W = array(params[f"W{layer}"], dims[layer - 1 : layer + 1], f"W{layer}")
+            W = weights[layer] = array(params[f"W{layer}"], dims[layer - 1 : layer + 1], f"W{layer}")
             b = array(params[f"b{layer}"], (dims[layer],), f"b{layer}")
             expect((b == 0).all(), f"b{layer}: expected zeros, got {int((b != 0).sum())} other entries.")
             judge_normal(W / scale, f"W{layer}", scale)
             expect_share(np.abs(W) < scale, inner, f"share of W{layer} within one weight_scale", alpha=1e-11)
             other = array(others[f"W{layer}"], W.shape, f"W{layer}")
             expect((other != W).any(), f"W{layer}: expected new weights for each net, got the same ones twice.")
-        expect((params["W2"][:, :90] != params["W3"]).any(), "W2, W3: expected each layer to draw its own weights.")
+        expect((weights[2][:, :90] != weights[3]).any(), "W2, W3: expected each layer to draw its own weights.")
 
 
 def judge_normal(z, name, scale, t=25.3):

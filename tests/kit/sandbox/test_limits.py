@@ -56,6 +56,7 @@ def status():
 class Cell:
     label: str
     source: str
+    id: str = ""
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from gradlab.sandbox.session import Session
 class Cell:
     label: str
     source: str
+    id: str = ""
 
 
 @pytest.fixture
@@ -28,7 +29,10 @@ def notebook():
     sessions = []
 
     def make(*sources, **options):
-        cells = [Cell(f"cell {number}", source) for number, source in enumerate(sources, 1)]
+        cells = [
+            source if isinstance(source, Cell) else Cell(f"cell {number}", source)
+            for number, source in enumerate(sources, 1)
+        ]
         sessions.append(Session(cells, **options))
         return Submission(sessions[-1])
 
@@ -98,6 +102,28 @@ def test_a_cell_that_needs_a_later_one_gets_a_second_try(notebook):
     nb = notebook("y = x + 1", "x = 1")
     assert nb.y == 2
     assert nb._session.remarks == []
+
+
+def test_a_copy_further_down_counts_after_a_second_try_too(notebook):
+    """The last definition counts, also where the first copy of the cell is run twice."""
+    nb = notebook(Cell("cell 1", "def f(): return 1\nlate", "f"), Cell("cell 2", "def f(): return 2", "f"), "late = 0")
+    assert nb.f() == 2
+
+
+def test_after_three_bad_cells_the_others_of_the_students_own_are_left_out(notebook):
+    """And not the given ones, that the solutions need."""
+    bad = "import os; os.kill(os.getpid(), 9)"
+    nb = notebook(bad, bad, bad, Cell("cell 4 (given)", "x = 1", "given"), "y = 2")
+    assert nb.x == 1
+    with pytest.raises(SubmissionError, match="name 'y' is not defined"):
+        nb.y  # noqa: B018
+    assert nb._session.remarks[-1] == "cell 5: left out too, after 3 cells that did not end as they should."
+
+
+def test_a_check_among_other_lines_ends_nothing(notebook):
+    """There are no public checks here; what follows in the cell counts."""
+    nb = notebook("from gradlab import check", "x = 1\ncheck('double')\ny = 2")
+    assert nb.y == 2
 
 
 def test_a_hanging_cell_is_left_out(notebook):
