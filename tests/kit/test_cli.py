@@ -1,5 +1,6 @@
 """The command line, through its front door: arguments in, exit code, stdout, stderr and a gradebook out."""
 
+import contextlib
 import csv
 import json
 import os
@@ -169,7 +170,7 @@ class TestGrade:
         result = run("grade", "tiny")
         assert result.exit_code == 1
         assert "✗ student_01: the grader broke" in result.stdout
-        assert "1 not graded: the kit's fault" in result.stdout
+        assert "1 not graded: no fault of the students' work" in result.stdout
         assert book.entered == ["student_02"]
 
     def test_one_folder_that_cannot_be_written_stops_nobody(
@@ -277,12 +278,12 @@ class TestEndToEnd:
     def test_an_interrupted_run_keeps_what_it_did(self, tiny: Assignment) -> None:
         """Ctrl-C ends it within seconds; what was entered stays, and the next run goes on from there."""
         root = tiny.course.root
-        process = subprocess.Popen(endless_run(tiny), start_new_session=True, stderr=subprocess.PIPE, text=True)
         graded = root / "feedback" / "student_01" / "tiny" / "tiny.html"
-        wait_until(graded.is_file)
-        wait_until(lambda: entered(root) == [4.0, 2.0])
-        os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        with endless_run(tiny) as process:
+            wait_until(graded.is_file)
+            wait_until(lambda: entered(root) == [4.0, 2.0])
+            os.killpg(process.pid, signal.SIGINT)
+            _, said = process.communicate(timeout=WAIT_S / 3)  # less than the endless check may take
         assert process.returncode == 1
         assert said.endswith("Error: interrupted. What was entered stays; run it again to go on from there.\n")
         assert entered(root) == [4.0, 2.0]
@@ -291,20 +292,32 @@ class TestEndToEnd:
 
     def test_nothing_outlives_a_run_that_was_killed(self, tiny: Assignment) -> None:
         """Neither a worker nor a sandbox is left where gradlab itself was killed."""
-        process = subprocess.Popen([*endless_run(tiny), "--student", "student_02"], stderr=subprocess.DEVNULL)
-        wait_until(lambda: len(usage_of(process.pid).pids) > 4)  # itself, multiprocessing's tracker, worker, sandbox
-        below = [pid for pid in usage_of(process.pid).pids if pid != process.pid]
-        process.kill()
-        process.wait(timeout=20)
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), timeout_s=20)
+        with endless_run(tiny, "--student", "student_02") as process:
+            wait_until(
+                lambda: len(usage_of(process.pid).pids) > 4
+            )  # itself, multiprocessing's tracker, worker, sandbox
+            below = [pid for pid in usage_of(process.pid).pids if pid != process.pid]
+            process.kill()
+            process.wait()
+            wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), timeout_s=WAIT_S / 3)
 
 
-def endless_run(tiny: Assignment) -> list[str]:
-    """A command that grades student_02 last, whose code never ends."""
+WAIT_S = 300.0
+"""For what takes seconds, unless the machine is busy."""
+
+
+@contextlib.contextmanager
+def endless_run(tiny: Assignment, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """A run that grades student_02 last, whose code never ends; it is ended with the test."""
     endless = "def double(x):\n    while True:\n        pass\n"
     submit(tiny, "student_02", solve(instructor_cells(), {**SOLVED, "double_solution": endless}))
     gradlab = [sys.executable, "-m", "gradlab", "--course", str(tiny.course.root)]
-    return [*gradlab, "grade", "tiny", "--workers", "1", "--timeout-s", "120"]
+    command = [*gradlab, "grade", "tiny", "--workers", "1", "--timeout-s", str(WAIT_S), *options]
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def entered(root: Path) -> list[float]:
@@ -315,7 +328,7 @@ def entered(root: Path) -> list[float]:
     return [score for (score,) in rows]
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
+def wait_until(holds: Callable[[], bool], timeout_s: float = WAIT_S) -> None:
     """Wait for something another process does."""
     deadline = time.monotonic() + timeout_s
     while not holds():

@@ -36,7 +36,7 @@ def mean_squared_error(y_hat, y):
 def command(course, *words):
     """What a command says in the course; MPLBACKEND would keep the notebook from its pictures."""
     environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
-    return subprocess.run(words, cwd=course, env=environment, capture_output=True, text=True, check=False, timeout=180)
+    return subprocess.run(words, cwd=course, env=environment, capture_output=True, text=True, check=False, timeout=600)
 
 
 def gradlab(course, *words):
