@@ -27,9 +27,8 @@ _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _GAP = r"[\s\\]*"  # what a browser or markdown drops from the middle of a link
 _SCRIPT_LINK = re.compile(f"({_GAP.join('javascript')}|{_GAP.join('vbscript')})(?={_GAP}:)", re.IGNORECASE)
 
-_TEX_LINK = re.compile(
-    r"\\(?=href|class|style|cssId|require|mmlToken)"
-)  # with these MathJax writes attributes and links
+# with these MathJax writes attributes and links
+_TEX_LINK = re.compile(r"\\(?=href|class|style|cssId|require|mmlToken)")
 
 
 def clean(text: object, max_chars: int = _MAX_CHARS) -> str:
