@@ -15,8 +15,9 @@ demo: install  ## for each assignment: release, make a class of 16, grade it, pr
 	for assignment in two_layer_net dropout inverted_dropout; do $(BIN)/gradlab demo $$assignment || exit 1; done
 
 test: install browser lint  ## everything: lint, types, unit, course and end-to-end tests, nbval
-	$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder
-	env -u MPLBACKEND $(BIN)/pytest -q --nbval source -n auto --dist loadfile --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider
+	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	env -u MPLBACKEND $(BIN)/pytest -q --nbval source -n auto --dist loadfile --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider; notebooks=$$?; \
+	exit $$(( tests > notebooks ? tests : notebooks ))
 
 lint: install  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ from corpus import Attack
 from target import NAME, SOLVED, WRONG, Canaries, make_target, notebook
 
 from gradlab.course import Assignment
-from gradlab.sandbox.watchdog import usage_of
+from gradlab.sandbox.processes import is_running, usage_of
 
 __all__ = ["Report", "run"]
 
@@ -137,7 +137,7 @@ def _grade(
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass  # the dead whose parents died first
-    left = set(usage_of(os.getpid()).pids) - before
+    left = filter(is_running, set(usage_of(os.getpid()).pids) - before)
     report.leftovers += [f"a process left behind: {_command(pid)}" for pid in left]
     report.leftovers += [f"a control group left behind: {path}" for path in _groups(workers_seen)]
     try:

@@ -10,7 +10,7 @@ from gradlab.course import Course
 from gradlab.record import recordings
 
 COURSE = Course.find(Path(__file__).parent)
-EXACT, TRAINED = "published_", ("overfit_small_data", "regularization_experiment")
+EXACT = "published_"
 
 
 @pytest.fixture(scope="module")
@@ -55,23 +55,53 @@ def test_published_blocks(fresh, recorded):
         assert_close(leaves(fresh[name], name), leaves(recorded[name], name), tolerance)
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_training(fresh, recorded, name):
-    """Draws and first losses agree; then float32 rounding grows. Measured on three BLAS kernels: accuracies move by up
-    to 0.046, the last losses by up to 0.74 of 4.1."""
+# What a training comes to was measured under five of OpenBLAS's kernels (Prescott to SkylakeX) with one and with two
+# threads, and without AVX-512 in NumPy: rounding is another in each, and a long training makes much of it.
+
+
+def test_overfitting(fresh, recorded):
+    """Twenty epochs on fifty images: the whole history agrees; the losses were within 5e-7 of each other."""
 
     def tolerance(where):
-        if "acc_history" in where:
-            return {"abs_tol": 0.1}
-        return {"rel_tol": 0.5, "abs_tol": 0.1} if "last_losses" in where else {"rel_tol": 1e-5}
+        return {"abs_tol": 0.05} if "acc_history" in where else {"rel_tol": 1e-5}
 
+    name = "overfit_small_data"
     assert_close(leaves(fresh[name], name), leaves(recorded[name], name), tolerance)
+    assert fresh[name]["train_acc_history"][-1] == 1
 
 
-def test_training_shows_its_point(recorded):
-    """The recorded net overfits, and dropout lowers its training accuracy: what the course tells."""
-    assert recorded["overfit_small_data"]["train_acc_history"][-1] == 1
-    plain, dropout = (recorded["regularization_experiment"]["dropout"][p] for p in ("1", "0.25"))
+def test_the_experiment_starts_as_recorded(fresh, recorded):
+    """The draws and the first epochs agree: losses within 1e-7 of each other, accuracies up to the second epoch."""
+    now, then = (by_dropout(part["regularization_experiment"]) for part in (fresh, recorded))
+    assert fresh["regularization_experiment"]["seed"] == recorded["regularization_experiment"]["seed"]
+    assert now.keys() == then.keys() == {"1", "0.25"}
+    for dropout, run in now.items():
+        assert run["iterations"] == then[dropout]["iterations"] == 125
+        assert run["first_loss"] == pytest.approx(then[dropout]["first_loss"], rel=1e-5)
+        for history in ("train_acc_history", "val_acc_history"):
+            assert len(run[history]) == len(then[dropout][history]) == 26
+            assert run[history][:3] == pytest.approx(then[dropout][history][:3], abs=0.01)
+            assert run[history] == pytest.approx(then[dropout][history], abs=0.1)  # measured: within 0.065
+
+
+@pytest.mark.parametrize("which", ["fresh", "recorded"])
+def test_the_experiment_shows_its_point(which, request):
+    """The net overfits, and dropout lowers its training accuracy: what the course tells.
+
+    Only orderings and ranges: the last losses without dropout were 0.0007 to 0.10, with it 4.1 to 4.8; the last
+    training accuracies .98 to 1 and .90 to .96; the best validation accuracies .35 to .38.
+    """
+    runs = by_dropout(request.getfixturevalue(which)["regularization_experiment"])
+    plain, dropout = runs["1"], runs["0.25"]
+    assert plain["last_losses_mean"] < 0.5 < 2 < dropout["last_losses_mean"] < 10
     assert plain["train_acc_history"][-1] > 0.95
-    assert dropout["train_acc_history"][-1] < plain["train_acc_history"][-1] - 0.03
-    assert plain["val_acc_history"][-1] < 0.5
+    assert 0.85 < dropout["train_acc_history"][-1] < 0.98
+    late_gap = sum(plain["train_acc_history"][-5:]) / 5 - sum(dropout["train_acc_history"][-5:]) / 5
+    assert late_gap > 0.03
+    for run in (plain, dropout):
+        assert 0.3 < max(run["val_acc_history"]) < 0.5
+
+
+def by_dropout(experiment):
+    """The runs of the experiment by their keep probability, written as JSON does."""
+    return {str(dropout): run for dropout, run in experiment["dropout"].items()}

@@ -23,7 +23,7 @@ from gradlab.demo import DemoStudent
 from gradlab.errors import CourseError, GradebookError
 from gradlab.grading.batch import Graded
 from gradlab.release import ReleaseReport
-from gradlab.sandbox.watchdog import usage_of
+from gradlab.sandbox.processes import is_running, usage_of
 
 pytestmark = [
     # nbgrader 0.9.6 on recent versions of what it uses; a TA can do nothing about them
@@ -299,7 +299,7 @@ class TestEndToEnd:
             below = [pid for pid in usage_of(process.pid).pids if pid != process.pid]
             process.kill()
             process.wait()
-            wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), timeout_s=WAIT_S / 3)
+            wait_until(lambda: not any(map(is_running, below)), timeout_s=WAIT_S / 3)
 
 
 WAIT_S = 300.0
@@ -313,7 +313,14 @@ def endless_run(tiny: Assignment, *options: str) -> Iterator[subprocess.Popen[st
     submit(tiny, "student_02", solve(instructor_cells(), {**SOLVED, "double_solution": endless}))
     gradlab = [sys.executable, "-m", "gradlab", "--course", str(tiny.course.root)]
     command = [*gradlab, "grade", "tiny", "--workers", "1", "--timeout-s", str(WAIT_S), *options]
-    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+        # tests that run in the background of a shell are started with Ctrl-C ignored, and would hand that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         try:
             yield process
         finally:

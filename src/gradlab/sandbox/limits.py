@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradlab.sandbox.processes import is_running
+
 __all__ = ["Cgroup", "Limits", "best_cgroup"]
 
 _NUMBERS = itertools.count()
@@ -175,8 +177,8 @@ def _sweep() -> None:
     """Delete the groups that a killed run of ours left behind."""
     for _, point, _ in _mounts():
         for hierarchy in ("", *_V1, "cpu"):
-            for folder in (point / _own_path(hierarchy)).glob("gradlab-*-*"):
-                if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
+            for folder in (point / _own_path(hierarchy)).glob("gradlab-[0-9]*-*"):
+                if not is_running(int(folder.name.split("-")[1])):
                     with contextlib.suppress(OSError):
                         folder.rmdir()
 

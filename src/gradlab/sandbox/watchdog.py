@@ -10,12 +10,12 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from gradlab.sandbox.limits import Limits
+from gradlab.sandbox.processes import Usage, usage_of
 
-__all__ = ["Usage", "Watchdog", "usage_of"]
+__all__ = ["Watchdog"]
 
 INTERVAL_S = 0.2
 SHARE = 0.05
@@ -24,51 +24,6 @@ CORES = 1.25
 """How much of the machine a sandbox may take for itself for long: its neighbours' checks run against the clock."""
 SLACK_S = 20.0
 MAX_FILES = 20_000
-_TICKS = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a process and all below it use."""
-
-    pids: tuple[int, ...]
-    memory_bytes: int
-    cpu_s: float
-
-
-def usage_of(root: int) -> Usage:
-    """The usage of the process `root` and of its descendants; what ended is counted by its parent."""
-    stats = dict(_stats())
-    children: dict[int, list[int]] = {}
-    for pid, (parent, *_) in stats.items():
-        children.setdefault(parent, []).append(pid)
-    found, waiting = [], [root]
-    while waiting:
-        pid = waiting.pop()
-        if pid in stats:
-            found.append(pid)
-            waiting += children.get(pid, ())
-    memory = sum(stats[pid][1] for pid in found) * _PAGE
-    return Usage(tuple(found), memory, sum(stats[pid][2] for pid in found) / _TICKS)
-
-
-def _stats() -> Iterator[tuple[int, tuple[int, int, int]]]:
-    """Of each process of the machine: its parent, resident pages, ticks of CPU time."""
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                # the name in parentheses is the process's own choice, and may hold anything
-                fields = _read(f"/proc/{name}/stat").rpartition(b")")[2].split()
-                yield int(name), (int(fields[1]), int(fields[21]), sum(map(int, fields[11:15])))
-
-
-def _read(path: str) -> bytes:
-    file = os.open(path, os.O_RDONLY)  # not open(): there may be thousands of these, five times a second
-    try:
-        return os.read(file, 4096)
-    finally:
-        os.close(file)
 
 
 class Watchdog:

@@ -15,8 +15,8 @@ from gradlab.grading.submission import Submission
 from gradlab.sandbox import bubblewrap, seccomp, watchdog
 from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab.sandbox.limits import Limits, best_cgroup
+from gradlab.sandbox.processes import usage_of
 from gradlab.sandbox.session import Session
-from gradlab.sandbox.watchdog import usage_of
 
 SMALL = Limits(memory_mib=400, processes=16, scratch_mib=32)
 UNGROUPED = Limits(memory_mib=400, processes=16, scratch_mib=32, cgroup=False)

@@ -13,6 +13,7 @@ from gradlab.grading.submission import Remote, Submission
 from gradlab.sandbox import bubblewrap
 from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab.sandbox.limits import Limits
+from gradlab.sandbox.processes import is_running
 from gradlab.sandbox.session import Session
 
 
@@ -49,7 +50,8 @@ def leftovers():
             uid = next(line for line in status.read_text().splitlines() if line.startswith("Uid:")).split()[1]
         except (OSError, StopIteration):
             continue
-        if int(uid) >= bubblewrap.FIRST_UID and (int(uid) - bubblewrap.FIRST_UID) % bubblewrap.PIDS == os.getpid():
+        ours = int(uid) >= bubblewrap.FIRST_UID and (int(uid) - bubblewrap.FIRST_UID) % bubblewrap.PIDS == os.getpid()
+        if ours and is_running(int(status.parent.name)):
             found.append(status.parent.name)
     return found
 
