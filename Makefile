@@ -37,10 +37,10 @@ audit: install  ## do the graders let anything wrong through, or mark anything r
 
 install: system .venv/installed  ## the virtual environment, with the staff tools
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml src/gradlab_staff/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "expected Python 3.11 or newer, got $$($(PYTHON) --version). Name another: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "expected python3 -m venv to work. On Debian: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e 'src/gradlab_staff[dev]'
 	@touch $@
 
 system:

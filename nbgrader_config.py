@@ -9,7 +9,7 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.IncludeHeaderFooter",
     "nbgrader.preprocessors.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
-    "gradlab.gradebook.ReleaseBlanks",
+    "gradlab_staff.gradebook.ReleaseBlanks",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
     "nbgrader.preprocessors.ComputeChecksums",
@@ -22,15 +22,15 @@ c.GenerateAssignment.preprocessors = [
 c.ClearSolutions.text_stub = "*Your answer here.*"
 
 # `nbgrader autograde` never runs a student's code itself: the sandbox does, and the hidden graders judge it.
-c.Autograde.exporter_class = "gradlab.gradebook.UnreadExporter"
+c.Autograde.exporter_class = "gradlab_staff.gradebook.UnreadExporter"
 c.Autograde.sanitize_preprocessors = []  # GradlabExecute reads the notebook as it was submitted
 c.Autograde.autograde_preprocessors = [
-    "gradlab.gradebook.GradlabExecute",
+    "gradlab_staff.gradebook.GradlabExecute",
     "nbgrader.preprocessors.SaveAutoGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
 # `nbgrader generate_feedback` and formgrader's button write gradlab's own page, with marks and comments given by hand.
-c.GenerateFeedback.exporter_class = "gradlab.gradebook.FeedbackExporter"
+c.GenerateFeedback.exporter_class = "gradlab_staff.gradebook.FeedbackExporter"
 c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]

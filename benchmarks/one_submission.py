@@ -19,16 +19,16 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import gradlab.grading
-from gradlab.course import Assignment, Course
-from gradlab.grading import judge
-from gradlab.grading.checks import run_checks
-from gradlab.grading.grade import grade
-from gradlab.grading.run import Run
-from gradlab.grading.verdict import Outcome
-from gradlab.reference import reference_namespace
-from gradlab.sandbox.failures import SubmissionError
-from gradlab.sandbox.session import Session
+import gradlab_staff.grading
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.course.reference import reference_namespace
+from gradlab_staff.grading import judge
+from gradlab_staff.grading.checks import run_checks
+from gradlab_staff.grading.grade import grade
+from gradlab_staff.grading.run import Run
+from gradlab_staff.grading.verdict import Outcome
+from gradlab_staff.sandbox.failures import SubmissionError
+from gradlab_staff.sandbox.session import Session
 
 
 class Direct:
@@ -101,7 +101,7 @@ def numerics_here_s(assignment: Assignment) -> float:
     The instructor's functions are taken for the student's own here: a check refuses what stands in for them elsewhere.
     """
     judge.is_reference = lambda thing: not (inspect.isroutine(thing) or inspect.isclass(thing))
-    gradlab.grading.instance = lambda value, what: value
+    gradlab_staff.grading.instance = lambda value, what: value
     for _ in range(2):
         run = DirectRun(assignment, Session(()), seed=1)
         started = time.process_time()

@@ -1,19 +1,24 @@
-"""``python -m gradlab``, and the command ``gradlab``."""
+"""``python -m gradlab``, and the command ``gradlab``: the staff's where it is installed, the student's elsewhere."""
 
+import importlib.util
 import sys
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; without the staff's packages, say how to get them."""
+    """Run the command line."""
+    if importlib.util.find_spec("gradlab_staff") is None:
+        from gradlab.command import main as run_as_student
+
+        sys.exit(run_as_student(sys.argv[1:]))
     try:
-        from gradlab.cli import main as run
+        from gradlab_staff.cli import main as run_as_staff
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.exit(f"gradlab: expected the package {error.name}, got none. Run: pip install 'gradlab[staff]'")
-    run(prog_name="gradlab")
+        sys.exit(f"gradlab: expected {error.name}, which gradlab-staff requires, got none. Install gradlab-staff anew.")
+    run_as_staff(prog_name="gradlab")
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ READING = [
         "gain()",
         "def gain():\n    told = []\n    for line in ('import tests.graders.target.test_scale as m',"
         " 'import misconceptions as m', 'import test_scale as m',"
-        " 'from gradlab.course import Course; from pathlib import Path; from gradlab.reference import"
+        " 'from gradlab_staff.course import Course; from pathlib import Path; from gradlab_staff.course.reference import"
         ' reference_namespace; m = reference_namespace(Course.find(Path.cwd()).assignment("target"))\'):\n'
         "        try:\n            space = {}; exec(line, space); told.append(vars(space['m']))\n"
         "        except BaseException as e: told.append(repr(e))\n    return told\n",
@@ -248,8 +248,8 @@ PATCHING = [
     Attack(
         "patch_pytest",
         "put a pytest, a conftest and a plug-in of its own into sys.modules",
-        "import sys, types\nfor name in ('pytest', '_pytest.runner', 'conftest', 'gradlab.grading',"
-        " 'gradlab.grading.plugin', 'gradlab.grading.judge'):\n    module = types.ModuleType(name)\n"
+        "import sys, types\nfor name in ('pytest', '_pytest.runner', 'conftest', 'gradlab_staff.grading',"
+        " 'gradlab_staff.grading.plugin', 'gradlab_staff.grading.judge'):\n    module = types.ModuleType(name)\n"
         "    module.__getattr__ = lambda attribute: (lambda *a, **k: True)\n    sys.modules[name] = module\n"
         "sys.path.insert(0, '/tmp')\nopen('/tmp/conftest.py', 'w').write('raise SystemExit(0)')\n"
         "open('/tmp/sitecustomize.py', 'w').write('raise SystemExit(0)')\n",
@@ -257,7 +257,7 @@ PATCHING = [
     Attack(
         "patch_codec",
         "replace the codec by one that sends full marks",
-        "import gradlab.sandbox.codec as codec, gradlab.sandbox.host as host\n"
+        "import gradlab_host.codec as codec, gradlab_host.host as host\n"
         "def encode(value, opaque=None):\n    return TRUE({'ok': True, 'passed': True, 'score': 10, 'states': {}})\n"
         "TRUE = codec.encode\nhost.encode = codec.encode = encode\n",
     ),
@@ -370,7 +370,7 @@ FORGING = [
     Attack(
         "detect_grading",
         "behave differently where there is no IPython, and a host on the stack",
-        "import os, sys\nGRADED = 'IPython' not in sys.modules or 'gradlab.sandbox.host' in sys.modules\n",
+        "import os, sys\nGRADED = 'IPython' not in sys.modules or 'gradlab_staff.host.host' in sys.modules\n",
         scale="def scale(x):\n    return {'outcome': 'passed'} if GRADED else 3 * x\n",
     ),
     Attack(

@@ -25,9 +25,9 @@ from typing import Any
 import msgpack
 import numpy as np
 
-from gradlab.cells import plan, read_submission
-from gradlab.course import Assignment, Course
-from gradlab.sandbox.codec import DECODED_BYTES, HEADER, MAX_TREE, CodecError, decode, encode, frame_lengths
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.host.codec import DECODED_BYTES, HEADER, MAX_TREE, CodecError, decode, encode, frame_lengths
+from gradlab_staff.intake.cells import plan, read_submission
 
 __all__ = ["fuzz_decoder", "fuzz_notebooks", "heaviest_frames"]
 

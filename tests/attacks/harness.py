@@ -21,8 +21,8 @@ from typing import Any
 from corpus import Attack
 from target import NAME, SOLVED, WRONG, Canaries, make_target, notebook
 
-from gradlab.course import Assignment
-from gradlab.sandbox.processes import is_running, usage_of
+from gradlab_staff.course import Assignment
+from gradlab_staff.sandbox.processes import is_running, usage_of
 
 __all__ = ["Report", "run"]
 
@@ -171,7 +171,7 @@ def _command(pid: int) -> str:
 def _plant_in_gradebook(assignment: Assignment, canaries: Canaries) -> None:
     """Enter the assignment in the gradebook, and a student with a secret."""
     code = (
-        "import sys, pathlib; from gradlab.course import Course; from gradlab.gradebook import Gradebook\n"
+        "import sys, pathlib; from gradlab_staff.course import Course; from gradlab_staff.gradebook import Gradebook\n"
         f"with Gradebook.open(Course(pathlib.Path(sys.argv[1])).assignment({NAME!r})): pass"
     )
     subprocess.run([sys.executable, "-c", code, str(assignment.course.root)], check=True, capture_output=True)

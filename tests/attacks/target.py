@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradlab.course import Assignment, Course
+from gradlab_staff.course import Assignment, Course
 
 __all__ = ["NAME", "SOLVED", "WRONG", "Canaries", "make_target", "notebook"]
 
@@ -42,7 +42,7 @@ GRADERS = {
     "scale": '''
 import numpy as np
 
-from gradlab.grading import expect_close
+from gradlab_staff.grading import expect_close
 
 
 def test_values(submission, reference, rng):
@@ -59,7 +59,7 @@ def test_again(submission, reference, rng):
     "model": '''
 import numpy as np
 
-from gradlab.grading import array, entries, expect_close, function, instance, stands_in
+from gradlab_staff.grading import array, entries, expect_close, function, instance, stands_in
 
 pytestmark = stands_in("scale")
 
@@ -80,7 +80,7 @@ def test_loss(submission, reference, rng):
     "train": '''
 import numpy as np
 
-from gradlab.grading import entries, expect_close, function, instance, stands_in, unpack
+from gradlab_staff.grading import entries, expect_close, function, instance, stands_in, unpack
 
 pytestmark = stands_in("scale", "Model")
 

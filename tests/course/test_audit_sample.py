@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gradlab.audit.audit import AuditOptions, audit
-from gradlab.course import Course
+from gradlab_staff.audit.audit import AuditOptions, audit
+from gradlab_staff.course import Course
 
 COURSE = Course.find(Path(__file__))
 

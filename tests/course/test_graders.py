@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gradlab.cells import stub
-from gradlab.course import Course
-from gradlab.grading.diagnosis import load_misconceptions
-from gradlab.grading.grade import GradeOptions, grade, new_seed
-from gradlab.grading.verdict import Outcome
+from gradlab_staff.course import Course
+from gradlab_staff.grading.diagnosis import load_misconceptions
+from gradlab_staff.grading.grade import GradeOptions, grade, new_seed
+from gradlab_staff.grading.verdict import Outcome
+from gradlab_staff.intake.cells import stub
 
 COURSE = Course.find(Path(__file__))
 ON_ONE_SEED = GradeOptions(seed=new_seed())  # as a class: what misconceptions come to is found out once

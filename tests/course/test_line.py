@@ -16,8 +16,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from gradlab.course import Course
-from gradlab.demo import make_class
+from gradlab_staff.course import Course
+from gradlab_staff.releasing.demo import make_class
 
 ROOT = Course.find(Path(__file__)).root
 BIN = Path(sys.executable).parent

@@ -37,9 +37,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradlab.course import Course
-from gradlab.record import recordings
-from gradlab.reference import reference_namespace
+from gradlab_staff.course import Course
+from gradlab_staff.course.reference import reference_namespace
+from gradlab_staff.releasing.record import recordings
 
 COURSE = Course.find(Path(__file__).parent)
 ASSIGNMENT = COURSE.assignment("inverted_dropout")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gradlab.course import Course
-from gradlab.modules import load_module
-from gradlab.record import recordings
+from gradlab_staff.course import Course
+from gradlab_staff.course.modules import load_module
+from gradlab_staff.releasing.record import recordings
 
 HERE = Path(__file__).parent
 COURSE = Course.find(HERE)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gradlab.course import Course
-from gradlab.record import recordings
+from gradlab_staff.course import Course
+from gradlab_staff.releasing.record import recordings
 
 COURSE = Course.find(Path(__file__).parent)
 EXACT = "published_"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gradlab.course import Course
-from gradlab.leaks import leaks
-from gradlab.release import release
+from gradlab_staff.course import Course
+from gradlab_staff.releasing.leaks import leaks
+from gradlab_staff.releasing.release import release
 
 COURSE = Course.find(Path(__file__).parent)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gradlab import magics, received
-from gradlab.cells import Kind, Plan, find_notebook, plan, read_submission
-from gradlab.course import Assignment, Cell, Course
-from gradlab.template import stub
+from gradlab_staff.course import Assignment, Cell, Course, magics
+from gradlab_staff.course.template import stub
+from gradlab_staff.intake import received
+from gradlab_staff.intake.cells import Kind, Plan, find_notebook, plan, read_submission
 
 HERE = Path(__file__).parent / "submissions"
 SOLUTIONS = {"double": "def double(x):\n    return x + x", "step": "step_size = 0.25"}
@@ -248,13 +248,13 @@ def test_control_characters(planned):
 
 def test_too_much_code(tiny, tmp_path, monkeypatch):
     """Code beyond the limit is not run; what is written is kept, and one cell of data costs no other."""
-    monkeypatch.setattr("gradlab.received._MAX_CODE_CHARS", 60)
+    monkeypatch.setattr("gradlab_staff.intake.received._MAX_CODE_CHARS", 60)
     whole = json.loads((HERE / "solved.ipynb").read_text())["cells"]
     received = read_submission(HERE / "solved.ipynb")
     assert "got more. Ran no code from there on." in received.remarks[0]
     assert sum(len(cell.source) for cell in received.cells if cell.cell_type == "code") <= 60
     assert len(received.cells) == len(whole)
-    monkeypatch.setattr("gradlab.received._MAX_CODE_CHARS", 10_000)
+    monkeypatch.setattr("gradlab_staff.intake.received._MAX_CODE_CHARS", 10_000)
     content = json.loads((HERE / "solved.ipynb").read_text())
     content["cells"].insert(0, {"cell_type": "code", "metadata": {}, "source": "log = '" + "x" * 300_000 + "'"})
     (tmp_path / "long.ipynb").write_text(json.dumps(content))

@@ -17,13 +17,13 @@ import click.testing
 import pytest
 from tiny_course import HALVED, SOLVED, instructor_cells, make_course, notebook, solve, submit, verdict
 
-from gradlab.cli import main
-from gradlab.course import Assignment
-from gradlab.demo import DemoStudent
-from gradlab.errors import CourseError, GradebookError
-from gradlab.grading.batch import Graded
-from gradlab.release import ReleaseReport
-from gradlab.sandbox.processes import is_running, usage_of
+from gradlab_staff.cli import main
+from gradlab_staff.course import Assignment
+from gradlab_staff.errors import CourseError, GradebookError
+from gradlab_staff.grading.batch import Graded
+from gradlab_staff.releasing.demo import DemoStudent
+from gradlab_staff.releasing.release import ReleaseReport
+from gradlab_staff.sandbox.processes import is_running, usage_of
 
 pytestmark = [
     # nbgrader 0.9.6 on recent versions of what it uses; a TA can do nothing about them
@@ -84,8 +84,8 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeBook]:
                 on_start(result.student)
                 yield result
 
-        monkeypatch.setattr("gradlab.grading.batch.grade_all", grade_all)
-        monkeypatch.setattr("gradlab.gradebook.Gradebook.open", lambda assignment: book)
+        monkeypatch.setattr("gradlab_staff.grading.batch.grade_all", grade_all)
+        monkeypatch.setattr("gradlab_staff.gradebook.Gradebook.open", lambda assignment: book)
         return book
 
     return fake
@@ -97,7 +97,7 @@ class TestHelp:
     def test_help_answers_at_once(self) -> None:
         """Nothing heavy is imported before it is needed; numpy is the price of the package itself."""
         heavy = "{'nbgrader', 'nbformat', 'pytest', 'sqlalchemy', 'rich', 'jinja2'}"
-        code = f"import sys, gradlab.cli; print(sorted({heavy} & sys.modules.keys()))"
+        code = f"import sys, gradlab_staff.cli; print(sorted({heavy} & sys.modules.keys()))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout == "[]\n"
 
@@ -108,13 +108,14 @@ class TestHelp:
         assert result.exit_code == 0
         assert f"Example: gradlab {command}" in result.stdout
 
-    def test_without_the_staff_packages_it_says_how_to_get_them(self, tmp_path: Path) -> None:
-        """The light package has the command, too."""
+    def test_where_a_required_package_is_missing_it_says_so(self, tmp_path: Path) -> None:
+        """A broken install is told as such."""
         (tmp_path / "click.py").write_text("raise ModuleNotFoundError('no click', name='click')")
         env = {**os.environ, "PYTHONPATH": str(tmp_path)}
         done = subprocess.run([sys.executable, "-m", "gradlab"], capture_output=True, text=True, env=env, check=False)
         assert done.returncode == 1
-        assert done.stderr == "gradlab: expected the package click, got none. Run: pip install 'gradlab[staff]'\n"
+        said = "expected click, which gradlab-staff requires, got none. Install gradlab-staff anew."
+        assert done.stderr == f"gradlab: {said}\n"
 
 
 class TestWrongUsage:
@@ -219,7 +220,7 @@ class TestOtherCommands:
     def test_release_tells_the_points(self, run: Run, tiny: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
         """What was released, and where to look at it."""
         report = ReleaseReport(tiny.release, ("tiny.ipynb",), {"tiny/double": 4.0, "tiny/halve": 2.0}, ())
-        monkeypatch.setattr("gradlab.release.release", lambda assignment: report)
+        monkeypatch.setattr("gradlab_staff.releasing.release.release", lambda assignment: report)
         result = run("release", "tiny")
         assert result.exit_code == 0
         assert "     4 points  tiny/double\n     2 points  tiny/halve\nrelease/tiny/ (tiny.ipynb)" in result.stdout
@@ -230,8 +231,8 @@ class TestOtherCommands:
         """Release, class, table."""
         path = tiny.course.root / "submitted" / "student_01" / "tiny" / "tiny.ipynb"
         student = DemoStudent("student_01", "solved as the instructor does", (), path)
-        monkeypatch.setattr("gradlab.release.release", lambda assignment: None)
-        monkeypatch.setattr("gradlab.demo.make_class", lambda assignment, folder: [student])
+        monkeypatch.setattr("gradlab_staff.releasing.release.release", lambda assignment: None)
+        monkeypatch.setattr("gradlab_staff.releasing.demo.make_class", lambda assignment, folder: [student])
         book = fakes(Graded("student_01", verdict()))
         result = run("demo", "tiny")
         assert result.exit_code == 0
@@ -244,7 +245,7 @@ class TestOtherCommands:
         def fail(assignment: Assignment) -> None:
             raise CourseError(f"{assignment.name}: expected recordings.py, got none.")
 
-        monkeypatch.setattr("gradlab.record.record", fail)
+        monkeypatch.setattr("gradlab_staff.releasing.record.record", fail)
         result = run("record", "tiny")
         assert (result.exit_code, result.stderr) == (1, "Error: tiny: expected recordings.py, got none.\n")
 

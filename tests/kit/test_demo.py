@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gradlab import demo
-from gradlab.cells import plan, read_submission
-from gradlab.course import Assignment, Course
-from gradlab.demo import make_class
-from gradlab.errors import CourseError
-from gradlab.grading.diagnosis import load_misconceptions
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.errors import CourseError
+from gradlab_staff.grading.diagnosis import load_misconceptions
+from gradlab_staff.intake.cells import plan, read_submission
+from gradlab_staff.releasing import demo
+from gradlab_staff.releasing.demo import make_class
 
 COURSE = Course.find(Path(__file__).parent)
 

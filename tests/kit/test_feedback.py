@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from tiny_course import DOUBLED, code, notebook, prose, verdict
 
-from gradlab.feedback import Mark, Marks, exercise_report, feedback_page
-from gradlab.grading.verdict import CheckResult, ExerciseResult, Outcome, Verdict
+from gradlab_staff.grading.verdict import CheckResult, ExerciseResult, Outcome, Verdict
+from gradlab_staff.pages.feedback import Mark, Marks, exercise_report, feedback_page
 
 EVIL = '</code></pre></style><script>alert(1)</script><img src="http://x/y.png" onerror="alert(1)">'
 PIXEL = base64.b64encode(

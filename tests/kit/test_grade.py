@@ -5,12 +5,12 @@ import os
 import pytest
 from tiny_course import make_course
 
-from gradlab.errors import GraderError
-from gradlab.grading.grade import GradeOptions, grade
-from gradlab.grading.rivals import rivals_of
+from gradlab_staff.errors import GraderError
+from gradlab_staff.grading.grade import GradeOptions, grade
+from gradlab_staff.grading.rivals import rivals_of
 
 MISCONCEPTION = '''
-from gradlab.grading import misconception
+from gradlab_staff.grading import misconception
 
 
 @misconception(exercise="double", explanation="It is halved.", hint="Twice as much.")

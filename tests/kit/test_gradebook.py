@@ -26,9 +26,9 @@ from tiny_course import (
     write,
 )
 
-from gradlab.course import Assignment, Course
-from gradlab.errors import CourseError, GradebookError
-from gradlab.grading.batch import Graded
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.errors import CourseError, GradebookError
+from gradlab_staff.grading.batch import Graded
 
 pytestmark = [
     # nbgrader 0.9.6 on recent versions of what it uses; a TA can do nothing about them
@@ -43,7 +43,7 @@ UNREADABLE = '{"cells": ['
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
     """The tiny course, released; to be copied."""
-    from gradlab.gradebook import make_release, save_cells
+    from gradlab_staff.gradebook import make_release, save_cells
 
     assignment = make_course(tmp_path_factory.mktemp("template"))
     make_release(assignment)
@@ -61,7 +61,7 @@ def tiny(template: Assignment, tmp_path: Path) -> Assignment:
 
 def enter(assignment: Assignment, *verdicts: Any) -> None:
     """Enter verdicts on submissions that lie in submitted/."""
-    from gradlab.gradebook import Gradebook
+    from gradlab_staff.gradebook import Gradebook
 
     with Gradebook.open(assignment) as book:
         for given in verdicts:
@@ -151,7 +151,7 @@ class TestRelease:
     )
     def test_a_bad_blank_is_named_and_the_old_release_stays(self, tiny: Assignment, source: str, fault: str) -> None:
         """nbgrader's refusal comes as one clear error, and changes nothing in release/."""
-        from gradlab.gradebook import make_release
+        from gradlab_staff.gradebook import make_release
 
         before = (tiny.release / "tiny.ipynb").read_bytes()
         cells = instructor_cells()
@@ -163,7 +163,7 @@ class TestRelease:
 
     def test_an_id_cannot_change_under_a_graded_class(self, tiny: Assignment) -> None:
         """nbgrader's own objection reaches the instructor."""
-        from gradlab.gradebook import save_cells
+        from gradlab_staff.gradebook import save_cells
 
         hand_in(tiny)
         enter(tiny, verdict())
@@ -175,7 +175,7 @@ class TestRelease:
 
     def test_settings_that_do_not_run_are_named(self, tiny: Assignment) -> None:
         """A broken nbgrader_config.py is the instructor's to mend."""
-        from gradlab.gradebook import make_release
+        from gradlab_staff.gradebook import make_release
 
         (tiny.course.root / "nbgrader_config.py").write_text("1/0")
         with pytest.raises(CourseError, match=r"nbgrader_config\.py: expected nbgrader's settings"):
@@ -413,7 +413,7 @@ class TestTrouble:
 
     def test_a_gradebook_that_stays_locked_is_an_error(self, tiny: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
         """The message says who may hold it; nothing of the submission is entered."""
-        monkeypatch.setattr("gradlab.gradebook.rows.LOCK_WAIT_S", 0.1)
+        monkeypatch.setattr("gradlab_staff.gradebook.rows.LOCK_WAIT_S", 0.1)
         with (tiny.course.root / "nbgrader_config.py").open("a") as config:  # SQLite itself waits for 5 s
             config.write(f'\nc.CourseDirectory.db_url = "sqlite:///{tiny.course.root}/gradebook.db?timeout=0.1"\n')
         hand_in(tiny)
@@ -528,7 +528,7 @@ class TestNbgraderCommands:
         ours, our_cells = grades(tiny), by_id(graded_cells(tiny))
         change(tiny, "UPDATE grade SET auto_score = NULL")
         result = Graded("student_01", verdict(double=0.5))
-        monkeypatch.setattr("gradlab.grading.batch.grade_all", lambda *_, **__: [result])
+        monkeypatch.setattr("gradlab_staff.grading.batch.grade_all", lambda *_, **__: [result])
         nbgrader("autograde", "tiny", "--force")
         assert grades(tiny) == ours
         assert joined(by_id(graded_cells(tiny))) == our_cells
@@ -540,7 +540,7 @@ class TestNbgraderCommands:
         """A failure of the kit, or a notebook that only a person can judge, fails the submission and no other."""
         submit(tiny, "student_01", solve(released_cells(tiny), SOLVED) if readable else UNREADABLE)
         result = Graded("student_01", None, "the kit broke") if readable else Graded("student_01", verdict())
-        monkeypatch.setattr("gradlab.grading.batch.grade_all", lambda *_, **__: [result])
+        monkeypatch.setattr("gradlab_staff.grading.batch.grade_all", lambda *_, **__: [result])
         with pytest.raises(SystemExit):
             nbgrader("autograde", "tiny", "--force")
         assert {auto for auto, *_ in grades(tiny).values()} == {None}

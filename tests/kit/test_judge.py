@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from gradlab.grading import chance, judge
-from gradlab.grading.evidence import about, collect, observe, same_evidence
-from gradlab.grading.marks import misconception, misconceptions_of, time_limit, weight
+from gradlab_staff.grading import chance, judge
+from gradlab_staff.grading.evidence import about, collect, observe, same_evidence
+from gradlab_staff.grading.marks import misconception, misconceptions_of, time_limit, weight
 
 
 class Liar:

@@ -13,12 +13,12 @@ import click.testing
 import pytest
 from tiny_course import make_course
 
-from gradlab.audit.equivalent import load_equivalents
-from gradlab.audit.mutants import make_mutants
-from gradlab.cli import main
-from gradlab.course import Course
-from gradlab.leaks import leaks
-from gradlab.new import new
+from gradlab_staff.audit.equivalent import load_equivalents
+from gradlab_staff.audit.mutants import make_mutants
+from gradlab_staff.cli import main
+from gradlab_staff.course import Course
+from gradlab_staff.releasing.leaks import leaks
+from gradlab_staff.releasing.new import new
 
 ROOT = Course.find(Path(__file__)).root
 PARTS = ("source", "reference", "release", "tests/graders", "tests/course", "nbgrader_config.py", "pyproject.toml")
@@ -183,8 +183,9 @@ def test_leftovers_of_the_name_are_refused(tmp_path, left):
 
 def test_the_longest_name_makes_no_line_too_long(tmp_path, monkeypatch):
     """The files keep the house style whatever the name."""
-    monkeypatch.setattr("gradlab.record.record", lambda assignment: assignment.recorded)
-    monkeypatch.setattr("gradlab.release.release", lambda assignment: SimpleNamespace(folder=assignment.release))
+    monkeypatch.setattr("gradlab_staff.releasing.record.record", lambda assignment: assignment.recorded)
+    released = SimpleNamespace
+    monkeypatch.setattr("gradlab_staff.releasing.release.release", lambda a: released(folder=a.release))
     course = make_course(tmp_path).course
     written = new(course, "a" * 40).written
     lines = [line for path in written if path.endswith(".py") for line in (course.root / path).read_text().split("\n")]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gradlab.course import Assignment, Course
-from gradlab.errors import CourseError
-from gradlab.record import record
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.errors import CourseError
+from gradlab_staff.releasing.record import record
 
 COURSE = Path(__file__).parent / "submissions" / "course"
 

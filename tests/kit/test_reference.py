@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradlab.course import Assignment, Course
-from gradlab.errors import CourseError
-from gradlab.reference import reference_namespace, with_solution
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.course.reference import reference_namespace, with_solution
+from gradlab_staff.errors import CourseError
 
 COURSE = Path(__file__).parent / "submissions" / "course"
 

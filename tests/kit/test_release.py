@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gradlab import leaks as proof
-from gradlab import release as module
-from gradlab.course import Assignment, Course
-from gradlab.errors import CourseError
-from gradlab.release import faults, release, trial
-from gradlab.template import stub
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.course.template import stub
+from gradlab_staff.errors import CourseError
+from gradlab_staff.releasing import leaks as proof
+from gradlab_staff.releasing import release as module
+from gradlab_staff.releasing.release import faults, release, trial
 
 CHECKS = """\
 from gradlab.check import holds
@@ -27,7 +27,7 @@ def halve(nb):
     yield from ()
 """
 MISCONCEPTIONS = """\
-from gradlab.grading import misconception
+from gradlab_staff.grading import misconception
 
 
 @misconception(exercise="double", explanation="You return x itself.", hint="What is twice x?")
@@ -80,8 +80,8 @@ def make_course(root: Path) -> Assignment:
 @pytest.fixture
 def tiny(tmp_path, monkeypatch) -> Assignment:
     """The course, where blanks are emptied at once: nbgrader takes seconds."""
-    monkeypatch.setattr("gradlab.gradebook.make_release", make_at_once)
-    monkeypatch.setattr("gradlab.gradebook.save_cells", lambda assignment: None)
+    monkeypatch.setattr("gradlab_staff.gradebook.make_release", make_at_once)
+    monkeypatch.setattr("gradlab_staff.gradebook.save_cells", lambda assignment: None)
     return make_course(tmp_path)
 
 
@@ -329,7 +329,7 @@ def test_old_release_stays(tiny, monkeypatch):
     tiny.release.mkdir(parents=True)
     (tiny.release / "tiny.ipynb").write_text("the last one")
     entered = []
-    monkeypatch.setattr("gradlab.gradebook.save_cells", entered.append)
+    monkeypatch.setattr("gradlab_staff.gradebook.save_cells", entered.append)
     with pytest.raises(CourseError):
         release(edit(tiny, lambda cells: by_id(cells, "setup").update(source="1 / 0")))
     assert entered == []

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from gradlab.course import Assignment, Course
-from gradlab.grading.verdict import CheckResult, ExerciseResult, Misconception, Outcome, Verdict
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.grading.verdict import CheckResult, ExerciseResult, Misconception, Outcome, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,7 +74,7 @@ def make_course(root: Path) -> Assignment:
     graders.mkdir(parents=True)
     for name, value in (("double", 6.0), ("halve", 1.5)):
         (graders / f"test_{name}.py").write_text(
-            "from gradlab.grading import expect_close\n\n\n"
+            "from gradlab_staff.grading import expect_close\n\n\n"
             f'def test_three(submission):\n    """{name} 3 is {value:g}."""\n'
             f'    expect_close(submission.{name}(3.0), {value}, what="{name}(3)")\n'
         )

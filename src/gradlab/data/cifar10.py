@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.data import cifar10_standin
+from gradlab.data import cifar10_synthetic
 from gradlab.data.download import Remote, cache, fetch, unpack
 from gradlab.data.pickles import read_batch
 from gradlab.data.source import DataSet, Images, Part, Parts, choose
@@ -35,11 +35,11 @@ def get_CIFAR10_data(
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """CIFAR-10, ready for training, or a stand-in that looks like it.
+    """Return CIFAR-10, ready for training, or synthetic pictures that are like it.
 
     The pictures come from the first of these that is given: `data_dir`; the folder that the environment
-    variable GRADLAB_DATA names; a download. Without any of them **you get a stand-in, not CIFAR-10**: pictures
-    that gradlab draws itself (see `gradlab.data.cifar10_standin`), of the same shapes, about as hard for
+    variable GRADLAB_DATA names; a download. Without any of them **you get synthetic data, not CIFAR-10**: pictures
+    that gradlab draws itself (see `gradlab.data.cifar10_synthetic`), of the same shapes, about as hard for
     fully-connected nets. A line says so. For the real pictures, call `get_CIFAR10_data(download=True)` (170 MB,
     once), or unpack cifar-10-python.tar.gz yourself and name its folder.
 
@@ -70,11 +70,11 @@ def get_CIFAR10_data(
     Examples
     --------
     >>> data = get_CIFAR10_data(num_training=500, num_validation=100, num_test=10)  # doctest: +SKIP
-    Stand-in data, not CIFAR-10: pictures that gradlab draws itself. For the real ones: ...
+    Synthetic data, not CIFAR-10: pictures that gradlab draws itself. For the real ones: ...
     >>> data["X_train"].shape  # doctest: +SKIP
     (500, 3, 32, 32)
     """
-    sets = split(choose(_CIFAR10, data_dir, download), Sizes(num_training, num_validation, num_test))
+    sets = split(choose(CIFAR10, data_dir, download), Sizes(num_training, num_validation, num_test))
     data: dict[str, NDArray[Any]] = {}
     for name, (pictures, labels) in (("train", sets.train), ("val", sets.val), ("test", sets.test)):
         data[f"X_{name}"], data[f"y_{name}"] = pictures.astype(np.float64), labels.copy()
@@ -97,12 +97,12 @@ def _fetch() -> Path:
     return unpack(fetch(ARCHIVE, cache()), cache() / FOLDER, (*TRAIN, TEST))
 
 
-_CIFAR10 = DataSet(
+CIFAR10 = DataSet(
     name="CIFAR-10",
     loader="get_CIFAR10_data",
     folder=FOLDER,
     files=(*TRAIN, TEST),
     read=_read,
     fetch=_fetch,
-    stand_in=cifar10_standin.parts,
+    synthetic=cifar10_synthetic.parts,
 )

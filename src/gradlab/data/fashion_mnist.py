@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradlab.data import fashion_standin
+from gradlab.data import fashion_synthetic
 from gradlab.data.download import Remote, cache, fetch
 from gradlab.data.idx import read_images, read_labels
 from gradlab.data.source import DataSet, Part, Parts, choose
@@ -50,11 +50,11 @@ def get_FashionMNIST_data(
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """Fashion-MNIST, ready for training, or a stand-in that looks like it.
+    """Return Fashion-MNIST, ready for training, or synthetic pictures that are like it.
 
     The pictures come from the first of these that is given: `data_dir`; the folder that the environment
-    variable GRADLAB_DATA names; a download. Without any of them **you get a stand-in, not Fashion-MNIST**:
-    pictures that gradlab draws itself (see `gradlab.data.fashion_standin`), of the same shapes, about as hard
+    variable GRADLAB_DATA names; a download. Without any of them **you get synthetic data, not Fashion-MNIST**:
+    pictures that gradlab draws itself (see `gradlab.data.fashion_synthetic`), of the same shapes, about as hard
     for fully-connected nets. A line says so. For the real pictures, call
     `get_FashionMNIST_data(download=True)` (31 MB, once), or put its four .gz files in a folder and name it.
 
@@ -82,7 +82,7 @@ def get_FashionMNIST_data(
     DataError
         A ValueError: more images asked for than there are, or a file missing, corrupt or not downloadable.
     """
-    sets = split(choose(_FASHION_MNIST, data_dir, download), Sizes(num_training, num_validation, num_test))
+    sets = split(choose(FASHION_MNIST, data_dir, download), Sizes(num_training, num_validation, num_test))
     data: dict[str, NDArray[Any]] = {}
     for name, (pictures, labels) in (("train", sets.train), ("val", sets.val), ("test", sets.test)):
         pixels = pictures.reshape(len(pictures), 28 * 28).astype(np.float32)
@@ -106,12 +106,12 @@ def _fetch() -> Path:
     return folder
 
 
-_FASHION_MNIST = DataSet(
+FASHION_MNIST = DataSet(
     name="Fashion-MNIST",
     loader="get_FashionMNIST_data",
     folder=FOLDER,
     files=tuple(remote.name for remote in REMOTES),
     read=_read,
     fetch=_fetch,
-    stand_in=fashion_standin.parts,
+    synthetic=fashion_synthetic.parts,
 )

@@ -1,4 +1,4 @@
-"""The silhouettes that the stand-ins draw with: ten a data set, 12 x 12 cells each, one bit a cell."""
+"""The silhouettes that the synthetic data sets draw with: ten a data set, 12 x 12 cells each, one bit a cell."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Where a data set comes from: a folder of genuine files, a download, or our stand-in."""
+"""Where a data set comes from: a folder of genuine files, a download, or synthetic pictures."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gradlab.errors import DataError
 
-__all__ = ["VARIABLE", "DataSet", "Images", "Part", "Parts", "choose"]
+__all__ = ["VARIABLE", "DataSet", "Images", "Part", "Parts", "choose", "folder_of"]
 
 VARIABLE = "GRADLAB_DATA"  # the environment variable that names the folder
 
@@ -49,28 +49,41 @@ class DataSet:
     files: tuple[str, ...]  # the files that must be in it
     read: Callable[[Path], Parts]
     fetch: Callable[[], Path]  # download, and return the folder
-    stand_in: Callable[[], Parts]
+    synthetic: Callable[[], Parts]
 
 
 def choose(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download: bool) -> Parts:
-    """The data set's parts, from the first of: `data_dir`, $GRADLAB_DATA, a download, the stand-in.
+    """Return the data set's parts, from the first of: `data_dir`, $GRADLAB_DATA, a download, synthetic pictures.
 
     Raises
     ------
     DataError
         When a folder is named that does not hold the data set (and `download` is false), or a file is bad.
     """
+    folder = folder_of(data_set, data_dir, download)
+    if folder is not None:
+        return data_set.read(folder)
+    print(  # noqa: T201 - a student must see, in the notebook's output, which pictures these are
+        f"Synthetic data, not {data_set.name}: pictures that gradlab draws itself.\n"
+        f"For the real ones: set {VARIABLE}, or call {data_set.loader}(..., download=True) in a cell of your own"
+    )
+    return data_set.synthetic()
+
+
+def folder_of(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download: bool) -> Path | None:
+    """Return the folder of the genuine files, fetched first if asked; None where the pictures are to be synthetic.
+
+    Raises
+    ------
+    DataError
+        When a folder is named that does not hold the data set (and `download` is false), or a file is missing.
+    """
     folder = _named_folder(data_set, data_dir, download)
     if folder is None and download:
         folder = data_set.fetch()
     if folder is not None:
         _expect_files(data_set, folder)
-        return data_set.read(folder)
-    print(  # noqa: T201 - a student must see, in the notebook's output, which pictures these are
-        f"Stand-in data, not {data_set.name}: pictures that gradlab draws itself.\n"
-        f"For the real ones: set {VARIABLE}, or call {data_set.loader}(..., download=True) in a cell of your own"
-    )
-    return data_set.stand_in()
+    return folder
 
 
 def _named_folder(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download: bool) -> Path | None:
@@ -88,7 +101,7 @@ def _named_folder(data_set: DataSet, data_dir: str | os.PathLike[str] | None, do
     raise DataError(
         f"{by}={root}: expected a folder that holds {data_set.folder}/, got "
         f"{'one without it' if root.is_dir() else 'no such folder'}. Nothing was loaded. "
-        f"Correct {by}, leave it out for the stand-in, or call {data_set.loader}(..., download=True)"
+        f"Correct {by}, leave it out for synthetic data, or call {data_set.loader}(..., download=True)"
     )
 
 

@@ -1,6 +1,6 @@
 """Wrong solutions that no rule of syntax makes from the instructor's: plausible, each against the notebook's words."""
 
-from gradlab.audit import changed, mistake
+from gradlab_staff.audit import changed, mistake
 
 # --- dropout_forward -----------------------------------------------------------------------------------
 

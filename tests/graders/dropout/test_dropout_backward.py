@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.grading import (
+from gradlab_staff.grading import (
     array,
     attempt,
     expect,

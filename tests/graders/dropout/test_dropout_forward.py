@@ -6,7 +6,7 @@ dropping look alike.
 
 import numpy as np
 
-from gradlab.grading import (
+from gradlab_staff.grading import (
     array,
     attempt,
     binomial_tail,

@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gradlab.grading import (
+from gradlab_staff.grading import (
     array,
     central_differences,
     entries,

@@ -8,7 +8,7 @@ import inspect
 
 import numpy as np
 
-from gradlab.grading import (
+from gradlab_staff.grading import (
     array,
     attempt,
     entries,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.grading import (
+from gradlab_staff.grading import (
     CheckFailed,
     array,
     attempt,

@@ -5,7 +5,7 @@ Accepted: epsilon inside or outside the square root, Adam's t counted from 0 or 
 
 import numpy as np
 
-from gradlab.grading import array, entries, expect, expect_close, expect_one_of, function, number, unpack, weight
+from gradlab_staff.grading import array, entries, expect, expect_close, expect_one_of, function, number, unpack, weight
 
 # --- The rules, in each form that is right -------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Right solutions of the dropout assignment, as different as students write them: the audit has each get full marks."""
 
-from gradlab.audit import variant
+from gradlab_staff.audit import variant
 
 # --- dropout_forward: how the mask is drawn, when it is scaled, what the cache is -----------------------------
 

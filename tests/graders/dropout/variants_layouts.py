@@ -1,6 +1,6 @@
 """Right solutions of the dropout assignment with caches of their own layouts, or more looks at the training."""
 
-from gradlab.audit import changed, variant
+from gradlab_staff.audit import changed, variant
 
 
 @variant()

@@ -1,6 +1,6 @@
 """Right solutions of the dropout assignment as a whole: what one exercise leaves behind, another takes up."""
 
-from gradlab.audit import variant
+from gradlab_staff.audit import variant
 
 _BINOMIAL_FORWARD = """\
 def dropout_forward(x, dropout_param):

@@ -1,6 +1,6 @@
 """Named wrong solutions of the inverted dropout assignment: each is wrong in one exercise, as students are."""
 
-from gradlab.grading import misconception
+from gradlab_staff.grading import misconception
 
 # --- dropout -------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Wrong solutions that an independent tester wrote, and others of their kind: each loses points of its own exercise."""
 
-from gradlab.audit import mistake
+from gradlab_staff.audit import mistake
 
 # --- dropout -------------------------------------------------------------------------------------------------
 

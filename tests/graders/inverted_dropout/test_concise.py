@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from gradlab.grading import (
+from gradlab_staff.grading import (
     about,
     array,
     entries,

@@ -6,7 +6,7 @@ and dropping look alike, except in the published example.
 
 import numpy as np
 
-from gradlab.grading import (
+from gradlab_staff.grading import (
     array,
     attempt,
     binomial_tail,

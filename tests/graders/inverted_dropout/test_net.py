@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from gradlab.grading import (
+from gradlab_staff.grading import (
     about,
     array,
     attempt,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradlab.grading import array, entries, expect, expect_close, expect_one_of, function, observe, unpack, weight
+from gradlab_staff.grading import array, entries, expect, expect_close, expect_one_of, function, observe, unpack, weight
 
 HISTORIES = ("loss_history", "train_acc_history", "test_acc_history")
 

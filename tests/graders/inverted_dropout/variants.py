@@ -1,6 +1,6 @@
 """Right solutions of the inverted-dropout assignment in other styles: the audit has each get full marks."""
 
-from gradlab.audit import variant
+from gradlab_staff.audit import variant
 
 # --- dropout -------------------------------------------------------------------------------------------------
 

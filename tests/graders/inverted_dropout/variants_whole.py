@@ -1,6 +1,6 @@
 """Right solutions of the inverted dropout assignment as a whole: what one exercise leaves behind, another takes up."""
 
-from gradlab.audit import variant
+from gradlab_staff.audit import variant
 
 _BINOMIAL_DROPOUT = """\
 def dropout(X, drop_prob):

@@ -1,6 +1,6 @@
 """Named wrong solutions of the two-layer net: each is wrong in one exercise, in a way that students are."""
 
-from gradlab.grading import misconception
+from gradlab_staff.grading import misconception
 
 # --- scores --------------------------------------------------------------------------------------------
 

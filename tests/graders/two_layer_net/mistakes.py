@@ -1,6 +1,6 @@
 """Wrong solutions of the two-layer net that no rule of syntax makes: the audit has each lose points."""
 
-from gradlab.audit import mistake
+from gradlab_staff.audit import mistake
 
 
 def change(source: str, *changes: tuple[str, str]) -> str:

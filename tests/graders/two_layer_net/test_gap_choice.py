@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradlab.grading import expect, observe, weight
+from gradlab_staff.grading import expect, observe, weight
 
 RIGHT = {1, 3}
 

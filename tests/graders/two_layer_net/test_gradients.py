@@ -6,7 +6,7 @@ loss stand in, so that a wrong loss costs nothing here. Biases are not zero.
 
 import numpy as np
 
-from gradlab.grading import (
+from gradlab_staff.grading import (
     array,
     central_differences,
     entries,

@@ -5,7 +5,7 @@ The reference's scores stand in, and its gradients too, so that only the loss co
 
 import numpy as np
 
-from gradlab.grading import (
+from gradlab_staff.grading import (
     array,
     entries,
     expect,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gradlab.grading import array, entries, expect, function, instance, observe, stands_in, weight
+from gradlab_staff.grading import array, entries, expect, function, instance, observe, stands_in, weight
 
 pytestmark = stands_in("compute_scores", "compute_loss", "compute_gradients")
 

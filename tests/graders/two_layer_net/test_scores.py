@@ -5,7 +5,7 @@ The grader sets the parameters itself, with biases that are not zero, and compar
 
 import numpy as np
 
-from gradlab.grading import array, entries, expect, expect_close, function, instance, observe, weight
+from gradlab_staff.grading import array, entries, expect, expect_close, function, instance, observe, weight
 
 SIZES = {"a small net": (4, 10, 3), "more classes than units": (6, 5, 9), "a square net": (7, 7, 7)}
 

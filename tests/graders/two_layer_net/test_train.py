@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gradlab.grading import array, entries, expect, expect_close, function, number, observe, weight
+from gradlab_staff.grading import array, entries, expect, expect_close, function, number, observe, weight
 
 MANY = 1201  # validation examples: a prime, so that no smaller part of them has the same accuracy
 SHAPES = {"W1": (4, 6), "b1": (6,), "W2": (6, 3), "b2": (3,)}

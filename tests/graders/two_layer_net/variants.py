@@ -1,6 +1,6 @@
 """Right solutions of the two-layer net, as different as students write them: the audit has each get full marks."""
 
-from gradlab.audit import variant
+from gradlab_staff.audit import variant
 
 # --- scores, predict -----------------------------------------------------------------------------------------
 

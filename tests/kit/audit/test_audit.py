@@ -6,17 +6,17 @@ import click.testing
 import pytest
 from tiny_course import make_course
 
-from gradlab.audit.audit import AuditOptions, audit
-from gradlab.audit.mutants import make_mutants
-from gradlab.audit.page import write_page
-from gradlab.audit.report import AuditReport, WrongTried
-from gradlab.cli import main
-from gradlab.errors import CourseError, GraderError
+from gradlab_staff.audit.audit import AuditOptions, audit
+from gradlab_staff.audit.mutants import make_mutants
+from gradlab_staff.audit.page import write_page
+from gradlab_staff.audit.report import AuditReport, WrongTried
+from gradlab_staff.cli import main
+from gradlab_staff.errors import CourseError, GraderError
 
 OPTIONS = AuditOptions(workers=1, seed=1)
 
 GRADER = '''
-from gradlab.grading import expect_close
+from gradlab_staff.grading import expect_close
 
 
 def test_{name}(submission, rng):
@@ -25,7 +25,7 @@ def test_{name}(submission, rng):
 '''
 
 VARIANT = '''
-from gradlab.audit import variant
+from gradlab_staff.audit import variant
 
 
 @variant(exercise="double")
@@ -35,7 +35,7 @@ def by_sum() -> str:
 '''
 
 MISCONCEPTIONS = """
-from gradlab.grading import misconception
+from gradlab_staff.grading import misconception
 
 
 @misconception(exercise="double", explanation="It is squared.", hint="Try 3.")
@@ -181,7 +181,7 @@ def test_two_variants_of_one_name_are_refused(tiny):
 
 def mistakes(assignment, returned, exercise="double"):
     lines = (
-        "from gradlab.audit import changed, mistake\n\n",
+        "from gradlab_staff.audit import changed, mistake\n\n",
         f"@mistake(exercise={exercise!r})\ndef tripled() -> str:",
         f'    """Three times."""\n    return {returned}\n',
     )

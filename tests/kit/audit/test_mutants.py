@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from gradlab.audit.mutants import in_turns, mutants_of
+from gradlab_staff.audit.mutants import in_turns, mutants_of
 
 CELL = '''\
 def scaled(x, p, mode="train"):

@@ -218,7 +218,7 @@ def test_a_missing_file_names_itself(tmp_path: Path) -> None:
         get_CIFAR10_data(5, 1, 1, data_dir=tmp_path)
 
 
-def test_a_wrong_folder_is_no_excuse_for_the_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_folder_is_no_excuse_for_synthetic_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that is named but does not hold the data is an error, by argument and by variable."""
     with pytest.raises(DataError, match=r"data_dir=.*holds cifar-10-batches-py/, got one without it"):
         get_CIFAR10_data(5, 1, 1, data_dir=tmp_path)

@@ -27,7 +27,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, url: str, archive: Path) -> None:
 def test_cifar10_is_downloaded_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    """The second call needs neither the server nor the stand-in; a file that was deleted comes back."""
+    """The second call needs neither the server nor synthetic pictures; a file that was deleted comes back."""
     archive = tar_cifar(make_cifar(tmp_path / "made"), tmp_path / "cifar-10-python.tar.gz")
     with served(tmp_path) as url:
         offer(monkeypatch, url, archive)
@@ -36,7 +36,7 @@ def test_cifar10_is_downloaded_once(
     (cached / "data_batch_2").unlink()
     again = get_CIFAR10_data(12, 4, 4, download=True)
     assert (data["X_train"] == again["X_train"]).all()
-    assert "Stand-in" not in capsys.readouterr().out
+    assert "Synthetic" not in capsys.readouterr().out
 
 
 def test_a_folder_spares_the_download(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gradlab.sandbox.codec import HEADER, MAX_BUFFERS, MAX_TREE, CodecError, decode, encode, frame_lengths
+from gradlab_staff.host.codec import HEADER, MAX_BUFFERS, MAX_TREE, CodecError, decode, encode, frame_lengths
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.complex_numbers(), st.text(), st.binary(), st.just(...)

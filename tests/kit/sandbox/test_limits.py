@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from gradlab.grading.submission import Submission
-from gradlab.sandbox import bubblewrap, seccomp, watchdog
-from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
-from gradlab.sandbox.limits import Limits, best_cgroup
-from gradlab.sandbox.processes import usage_of
-from gradlab.sandbox.session import Session
+from gradlab_staff.grading.submission import Submission
+from gradlab_staff.sandbox import bubblewrap, seccomp, watchdog
+from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
+from gradlab_staff.sandbox.limits import Limits, best_cgroup
+from gradlab_staff.sandbox.processes import usage_of
+from gradlab_staff.sandbox.session import Session
 
 SMALL = Limits(memory_mib=400, processes=16, scratch_mib=32)
 UNGROUPED = Limits(memory_mib=400, processes=16, scratch_mib=32, cgroup=False)
@@ -188,7 +188,7 @@ def test_another_user_has_a_user_namespace(tmp_path):
     """Who is not root gets the same protection, in a user namespace, where the kernel allows one."""
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from gradlab.sandbox.bubblewrap import start_sandbox; from gradlab.sandbox.limits import Limits\n"
+        "from gradlab_staff.sandbox.bubblewrap import start_sandbox; from gradlab_staff.sandbox.limits import Limits\n"
         "sandbox = start_sandbox(Limits()); print(sandbox.in_force); sandbox.stop()"
     )
     package = str(bubblewrap.PACKAGE.parent)

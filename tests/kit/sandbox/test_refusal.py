@@ -8,8 +8,8 @@ import click.testing
 import pytest
 from tiny_course import SOLVED, instructor_cells, make_course, solve, submit
 
-from gradlab.cli import main
-from gradlab.gradebook import book  # noqa: F401 (it puts nbgrader's programs on PATH, once for all tests)
+from gradlab_staff.cli import main
+from gradlab_staff.gradebook import book  # noqa: F401 (it puts nbgrader's programs on PATH, once for all tests)
 
 pytestmark = [
     # nbgrader 0.9.6 on recent versions of what it uses; a TA can do nothing about them

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradlab.errors import SandboxError
-from gradlab.grading.submission import Remote, Submission
-from gradlab.sandbox import bubblewrap
-from gradlab.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
-from gradlab.sandbox.limits import Limits
-from gradlab.sandbox.processes import is_running
-from gradlab.sandbox.session import Session
+from gradlab_staff.errors import SandboxError
+from gradlab_staff.grading.submission import Remote, Submission
+from gradlab_staff.sandbox import bubblewrap
+from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
+from gradlab_staff.sandbox.limits import Limits
+from gradlab_staff.sandbox.processes import is_running
+from gradlab_staff.sandbox.session import Session
 
 
 @dataclass(frozen=True)

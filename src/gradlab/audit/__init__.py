@@ -1,5 +1,0 @@
-"""The audit of hidden graders: do wrong solutions lose, do right ones win, and is it so every time?"""
-
-from gradlab.audit.variants import Variant, changed, mistake, variant
-
-__all__ = ["Variant", "changed", "mistake", "variant"]

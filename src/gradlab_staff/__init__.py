@@ -1,0 +1,1 @@
+"""What staff install beside `gradlab`: everything that releases, grades, reports and audits."""

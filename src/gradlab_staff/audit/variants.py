@@ -1,0 +1,121 @@
+"""Solutions by hand: variants, right ones in other styles, and mistakes, wrong ones that no rule of syntax makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.course.modules import load_module
+from gradlab_staff.errors import CourseError
+
+__all__ = ["Variant", "changed", "load_mistakes", "load_variants", "mistake", "variant"]
+
+Source = Callable[[], str | dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A solution by hand: its name, what is special about it, and the solution cells that it replaces."""
+
+    name: str
+    title: str
+    sources: Mapping[str, str]
+
+    @property
+    def exercise(self) -> str:
+        """The first exercise that it solves."""
+        return next(iter(self.sources))
+
+
+def variant(*, exercise: str = "") -> Callable[[Source], Source]:
+    """Mark a right solution; the function returns the source that replaces the exercise's solution cell.
+
+    Without `exercise` it returns the sources of several cells, by exercise: a cache and who reads it, say.
+    """
+    return _marking("variant", exercise)
+
+
+def mistake(*, exercise: str) -> Callable[[Source], Source]:
+    """Mark a wrong solution, as `variant` does a right one; its docstring says what is wrong."""
+    return _marking("mistake", exercise)
+
+
+def changed(beside: str, exercise: str, *changes: tuple[str, str]) -> str:
+    """The instructor's solution cell of an exercise, with lines written otherwise.
+
+    Parameters
+    ----------
+    beside
+        A file among the assignment's graders: ``__file__``.
+    exercise
+        Whose cell.
+    changes
+        Old text, which stands in the cell once, and new.
+
+    Raises
+    ------
+    CourseError
+        Where there is no such cell, or an old text is not in it once.
+    """
+    folder = Path(beside).resolve().parent
+    cells = Course.find(folder).assignment(folder.name).cells
+    source = next((cell.source for cell in cells if cell.is_solution and cell.id == f"{exercise}_solution"), None)
+    if source is None:
+        raise CourseError(f"{Path(beside).name}: expected an exercise with a solution cell, got {exercise!r}.")
+    for old, new in changes:
+        if source.count(old) != 1:
+            found = f"{exercise}: expected {old.strip()[:60]!r} in the instructor's solution once, got it"
+            raise CourseError(
+                f"{Path(beside).name}: {found} {source.count(old)} times. Change it as the notebook changed."
+            )
+        source = source.replace(old, new)
+    return source
+
+
+def _marking(kind: str, exercise: str) -> Callable[[Source], Source]:
+    def register(source: Source) -> Source:
+        made = source()
+        cells = {exercise: made} if isinstance(made, str) else made
+        title = (source.__doc__ or source.__name__.replace("_", " ")).strip()
+        sources = {name: cell.strip("\n") + "\n" for name, cell in cells.items()}
+        setattr(source, kind, Variant(source.__name__, title, sources))  # as misconceptions do
+        return source
+
+    return register
+
+
+def load_variants(assignment: Assignment) -> list[Variant]:
+    """The variants of ``variants.py`` and of every ``variants*.py`` beside it.
+
+    Raises
+    ------
+    CourseError
+        Where one belongs to an exercise that the assignment has not, or two have one name.
+    """
+    return _load(assignment, "variant")
+
+
+def load_mistakes(assignment: Assignment) -> list[Variant]:
+    """The mistakes of every ``mistakes*.py`` beside the graders; raises as `load_variants` does."""
+    return _load(assignment, "mistake")
+
+
+def _load(assignment: Assignment, kind: str) -> list[Variant]:
+    names = {exercise.name for exercise in assignment.exercises}
+    found: dict[str, Variant] = {}
+    for path in sorted(assignment.graders.glob(f"{kind}s*.py")):
+        marked = (getattr(value, kind, None) for value in vars(load_module(path)).values())
+        for one in (one for one in marked if isinstance(one, Variant)):
+            if one.name in found:
+                raise CourseError(
+                    f"{path.name}: {one.name}: expected a name of its own, got one that is taken. Rename it."
+                )
+            if unknown := set(one.sources) - names:
+                raise CourseError(
+                    f"{path.name}: {one.name}: expected exercises of {assignment.name}, "
+                    f"got {', '.join(sorted(unknown))}. Known: {', '.join(sorted(names))}."
+                )
+            found[one.name] = one
+    return list(found.values())

@@ -1,0 +1,244 @@
+"""Course, assignment, exercise, cell: read from the folders, and cross-checked."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gradlab_staff.errors import CourseError
+
+__all__ = ["Assignment", "Cell", "Course", "Exercise", "read_notebook"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a notebook: its type, its source, its nbgrader metadata (or none)."""
+
+    cell_type: str
+    source: str
+    metadata: dict[str, Any]
+
+    @property
+    def nbgrader(self) -> dict[str, Any]:
+        """The cell's nbgrader metadata; empty where it has none."""
+        found = self.metadata.get("nbgrader", {})
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def id(self) -> str:
+        """The nbgrader id, or an empty text."""
+        return str(self.nbgrader.get("grade_id", ""))
+
+    @property
+    def is_grade(self) -> bool:
+        """Whether the cell earns points."""
+        return bool(self.nbgrader.get("grade"))
+
+    @property
+    def is_solution(self) -> bool:
+        """Whether students write in the cell."""
+        return bool(self.nbgrader.get("solution"))
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the cell is locked and earns nothing: imports, given definitions, demonstrations."""
+        return bool(self.nbgrader) and not self.is_grade and not self.is_solution
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the cell only demonstrates, so that no exercise needs it."""
+        return bool(self.metadata.get("gradlab", {}).get("demo"))
+
+    @property
+    def points(self) -> float:
+        """Points of a grade cell; 0 for any other."""
+        return float(self.nbgrader.get("points", 0)) if self.is_grade else 0.0
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What one grade cell grades: id such as ``dropout/solver``, points, and its hidden grader or none."""
+
+    id: str
+    points: float
+    grader: Path | None
+
+    @property
+    def name(self) -> str:
+        """The id of the grade cell: what follows the slash."""
+        return self.id.split("/", 1)[1]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A folder of ``source/``, and what belongs to it elsewhere in the course."""
+
+    course: Course
+    name: str
+
+    @property
+    def notebook(self) -> Path:
+        """The instructor notebook."""
+        return self.course.root / "source" / self.name / f"{self.name}.ipynb"
+
+    @property
+    def release(self) -> Path:
+        """The folder of the student version."""
+        return self.course.root / "release" / self.name
+
+    @property
+    def graders(self) -> Path:
+        """The folder of the hidden graders and misconceptions."""
+        return self.course.root / "tests" / "graders" / self.name
+
+    @property
+    def recorded(self) -> Path:
+        """The file of recorded reference outputs."""
+        return self.course.root / "reference" / f"{self.name}.json"
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells of the instructor notebook."""
+        return read_notebook(self.notebook)
+
+    @cached_property
+    def exercises(self) -> tuple[Exercise, ...]:
+        """The exercises graded by machine, in the notebook's order."""
+        return tuple(
+            Exercise(f"{self.name}/{cell.id}", cell.points, self._grader(cell.id))
+            for cell in self.cells
+            if cell.is_grade and not cell.is_solution
+        )
+
+    @cached_property
+    def questions(self) -> tuple[Exercise, ...]:
+        """The exercises marked by hand."""
+        return tuple(
+            Exercise(f"{self.name}/{cell.id}", cell.points, None)
+            for cell in self.cells
+            if cell.is_grade and cell.is_solution
+        )
+
+    def _grader(self, exercise: str) -> Path | None:
+        path = self.graders / f"test_{exercise}.py"
+        return path if path.is_file() else None
+
+    def faults(self) -> list[str]:
+        """What contradicts itself in the notebook and its graders: one line each, naming the cell."""
+        return [
+            *self._duplicate_ids(),
+            *self._bad_points(),
+            *self._cells_without_grader(),
+            *self._graders_without_cell(),
+            *self._missing_solution_cells(),
+        ]
+
+    def _duplicate_ids(self) -> list[str]:
+        counts = Counter(cell.id for cell in self.cells if cell.id)
+        return [
+            f"{self.name}/{id}: expected one cell with this id, got {n}. Give each cell an id of its own."
+            for id, n in counts.items()
+            if n > 1
+        ]
+
+    def _bad_points(self) -> list[str]:
+        return [
+            f"{self.name}/{cell.id}: expected points above 0, got {cell.points:g}. Set the points of the cell."
+            for cell in self.cells
+            if cell.is_grade and not cell.points > 0
+        ]
+
+    def _cells_without_grader(self) -> list[str]:
+        return [
+            f"{exercise.id}: expected a hidden grader, got none. "
+            f"Write tests/graders/{self.name}/test_{exercise.name}.py."
+            for exercise in self.exercises
+            if exercise.grader is None
+        ]
+
+    def _graders_without_cell(self) -> list[str]:
+        names = {exercise.name for exercise in self.exercises}
+        return [
+            f"{self.name}/{path.stem.removeprefix('test_')}: expected a grade cell with this id for the grader "
+            f"{path.name}, got none. Add the cell, or delete the grader."
+            for path in sorted(self.graders.glob("test_*.py"))
+            if path.stem.removeprefix("test_") not in names
+        ]
+
+    def _missing_solution_cells(self) -> list[str]:
+        ids = {cell.id for cell in self.cells if cell.is_solution}
+        return [
+            f"{exercise.id}: expected a cell `{exercise.name}_solution`, got none. Add it before the grade cell."
+            for exercise in self.exercises
+            if f"{exercise.name}_solution" not in ids
+        ]
+
+
+@dataclass(frozen=True)
+class Course:
+    """The repository: the folder that holds ``source/``, ``tests/graders/`` and nbgrader's own folders."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Course:
+        """The course that `start` (default: the working directory) lies in.
+
+        Raises
+        ------
+        CourseError
+            Where neither `start` nor a folder above it holds ``source/`` and ``nbgrader_config.py``.
+        """
+        here = (start or Path.cwd()).resolve()
+        for folder in (here, *here.parents):
+            if (folder / "source").is_dir() and (folder / "nbgrader_config.py").is_file():
+                return cls(folder)
+        raise CourseError(
+            f"{here}: expected a course (a folder with source/ and nbgrader_config.py) here or above, got none. "
+            "Run the command inside the course, or name it: gradlab --course PATH …"
+        )
+
+    @property
+    def assignments(self) -> tuple[str, ...]:
+        """The names of the assignments, sorted."""
+        return tuple(
+            sorted(path.parent.name for path in self.root.glob("source/*/*.ipynb") if path.stem == path.parent.name)
+        )
+
+    def assignment(self, name: str) -> Assignment:
+        """The assignment called `name`.
+
+        Raises
+        ------
+        CourseError
+            Where there is none.
+        """
+        if name not in self.assignments:
+            known = ", ".join(self.assignments) or "none"
+            raise CourseError(f"{name}: expected an assignment of this course, got an unknown name. Known: {known}.")
+        return Assignment(self, name)
+
+
+def read_notebook(path: Path) -> tuple[Cell, ...]:
+    """The cells of a trusted notebook file.
+
+    Raises
+    ------
+    CourseError
+        Where the file is missing or is not a notebook.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(
+            Cell(cell["cell_type"], "".join(cell["source"]), cell.get("metadata", {})) for cell in content["cells"]
+        )
+    except FileNotFoundError as error:
+        raise CourseError(f"{path}: expected a notebook, got no file. Check the assignment's name.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise CourseError(
+            f"{path}: expected a notebook (nbformat 4), got {error!r}. Open and save it in Jupyter."
+        ) from error

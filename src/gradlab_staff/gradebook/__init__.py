@@ -1,0 +1,19 @@
+"""Everything between gradlab and nbgrader: release, gradebook, and plug-ins for nbgrader's own commands.
+
+Importing it imports nbgrader, which takes seconds: do so where it is needed, and never in a worker.
+"""
+
+from gradlab_staff.gradebook.book import Gradebook
+from gradlab_staff.gradebook.execute import FeedbackExporter, GradlabExecute, UnreadExporter
+from gradlab_staff.gradebook.release import ReleaseBlanks, make_release, save_cells, swap
+
+__all__ = [
+    "FeedbackExporter",
+    "Gradebook",
+    "GradlabExecute",
+    "ReleaseBlanks",
+    "UnreadExporter",
+    "make_release",
+    "save_cells",
+    "swap",
+]

@@ -1,0 +1,197 @@
+"""The gradebook of a class, open for one assignment: verdicts go in, as nbgrader's own autograder would enter them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradlab_staff.course import Assignment
+from gradlab_staff.errors import GradebookError
+from gradlab_staff.gradebook import _nbgrader as nbgrader
+from gradlab_staff.gradebook.autograded import Released, Work, autograded_notebook, earned, read_work
+from gradlab_staff.gradebook.folders import fill_folder, laid_over, supporting_files
+from gradlab_staff.gradebook.release import nbgrader_app, save_cells
+from gradlab_staff.gradebook.rows import (
+    marks_of,
+    notebook_row,
+    patiently,
+    released_cells,
+    timestamp_of,
+    unchanged_cells,
+)
+from gradlab_staff.grading.verdict import Verdict
+from gradlab_staff.pages.feedback import feedback_page
+
+__all__ = ["Gradebook"]
+
+_NO_RESPONSE = "No response."  # nbgrader's word
+
+
+@dataclass
+class Gradebook:
+    """The gradebook of a course, for one assignment: one session for the class, one transaction a submission."""
+
+    assignment: Assignment
+    app: Any
+    rows: Any
+    released: Released
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, assignment: Assignment) -> Iterator[Gradebook]:
+        """The open gradebook. Where it does not know the assignment yet, its cells are entered first.
+
+        Raises
+        ------
+        GradebookError
+            Where it cannot be opened, stays locked, or knows the assignment with other cells or points.
+        CourseError
+            Where nbgrader refuses the notebook or the settings.
+        """
+        app = nbgrader_app(assignment.course)
+        where = app.coursedir.db_url
+        rows = patiently(lambda: nbgrader.NbgraderGradebook(where, app.coursedir.course_id), where)
+        try:
+            released = patiently(lambda: released_cells(rows, assignment), where)
+            if released is None:
+                save_cells(assignment)
+                released = patiently(lambda: released_cells(rows, assignment), where) or Released({})
+            _check_points(assignment, released)
+            yield cls(assignment, app, rows, released)
+        finally:
+            rows.close()
+
+    def record(self, verdict: Verdict, folder: Path) -> None:
+        """Enter `verdict` on the submission in `folder`: gradebook rows, ``autograded/`` and ``feedback/``.
+
+        Scores, marks and comments given by hand stay. Nothing is entered where anything fails.
+
+        Raises
+        ------
+        GradebookError
+            Where the gradebook stays locked or cannot be written.
+        """
+        work = read_work(self.assignment, folder)
+        notebook = autograded_notebook(self.released, work, verdict)
+        try:
+            patiently(lambda: self._enter(verdict, work, notebook, folder), self.app.coursedir.db_url)
+        except OSError as error:
+            raise GradebookError(
+                f"{self.assignment.name} submission={verdict.student}: expected to write autograded/ and feedback/, "
+                f"got: {error}. Entered nothing. Mend the folder's permissions or free some space, and run it again."
+            ) from error
+
+    def _enter(self, verdict: Verdict, work: Work, notebook: dict[str, Any], folder: Path) -> None:
+        db = self.rows.db
+        before = self._autograded_mark(verdict.student)
+        try:
+            submitted = self._submission(verdict.student, timestamp_of(folder))
+            self._score(submitted, verdict, work, notebook)
+            db.flush()
+            self._penalise(submitted, verdict.student)
+            db.flush()
+            page = feedback_page(notebook, verdict, marks_of(submitted))
+            # Files first: where the commit fails, the gradebook still says that the submission is to be graded.
+            self._write_folders(verdict.student, notebook, page, folder)
+            db.commit()
+        except BaseException:
+            db.rollback()
+            if self._autograded_mark(verdict.student) != before:  # the next run tells by it what has been entered
+                self._autograded_notebook(verdict.student).unlink(missing_ok=True)
+            raise
+
+    def _submission(self, student: str, timestamp: Any) -> Any:
+        """The row of the student's notebook, made with what is above and below it where there is none."""
+        db, name = self.rows.db, self.assignment.name
+        if db.get(nbgrader.Student, student) is None:
+            db.add(nbgrader.Student(id=student))
+            db.flush()
+        try:
+            submission = self.rows.find_submission(name, student)
+        except nbgrader.MissingEntry:
+            submission = nbgrader.SubmittedAssignment(
+                assignment=self.rows.find_assignment(name), student=self.rows.find_student(student)
+            )
+            db.add(submission)
+        if timestamp is not None:
+            submission.timestamp = timestamp
+        db.flush()
+        return notebook_row(db, self.rows.find_notebook(name, name), submission)
+
+    def _score(self, submitted: Any, verdict: Verdict, work: Work, notebook: dict[str, Any]) -> None:
+        """Scores and automatic comments, by the rules of nbgrader's SaveAutoGrades.
+
+        One thing is kinder: what a person has looked at is shown again only where it, or its verdict, has changed.
+        """
+        unchanged = unchanged_cells(notebook)
+        scores = {result.name: earned(result) for result in verdict.exercises}
+        scores |= dict.fromkeys(unchanged - scores.keys(), 0.0)
+        unread = work.cells is None
+        seen = self._is_entered(verdict.student, notebook)
+        for grade in submitted.grades:
+            auto_score = scores.get(grade.name)
+            if not seen or grade.auto_score != auto_score:
+                grade.needs_manual_grade = grade.manual_score is not None or auto_score is None or unread
+            grade.auto_score = auto_score
+        remarks = "\n".join(verdict.remarks) if unread else ""
+        for comment in submitted.comments:
+            comment.auto_comment = remarks or (_NO_RESPONSE if comment.name in unchanged else None)
+
+    def _penalise(self, submitted: Any, student: str) -> None:
+        """The late penalty, from the course's plugin, as nbgrader's AssignLatePenalties asks for it."""
+        submitted.late_submission_penalty = None
+        late_s = submitted.assignment.total_seconds_late
+        if late_s > 0:
+            assign = nbgrader.AssignLatePenalties(parent=self.app)
+            assign.init_plugin()
+            penalty = assign.plugin_inst.late_submission_penalty(student, submitted.score, late_s)
+            if penalty is not None:
+                submitted.late_submission_penalty = assign._check_late_penalty(submitted, penalty)
+
+    def _autograded(self, student: str) -> Path:
+        coursedir = self.app.coursedir
+        return Path(coursedir.format_path(coursedir.autograded_directory, student, self.assignment.name))
+
+    def _autograded_notebook(self, student: str) -> Path:
+        return self._autograded(student) / f"{self.assignment.name}.ipynb"
+
+    def _autograded_mark(self, student: str) -> int:
+        """What changes when the notebook in ``autograded/`` is written."""
+        try:
+            return self._autograded_notebook(student).stat().st_ino
+        except OSError:
+            return 0
+
+    def _is_entered(self, student: str, notebook: dict[str, Any]) -> bool:
+        """Whether ``autograded/`` already holds this very notebook, with this verdict."""
+        try:
+            return self._autograded_notebook(student).read_text(encoding="utf-8") == _text(notebook)
+        except (OSError, ValueError):
+            return False
+
+    def _write_folders(self, student: str, notebook: dict[str, Any], page: str, folder: Path) -> None:
+        coursedir, name = self.app.coursedir, self.assignment.name
+        feedback = Path(coursedir.format_path(coursedir.feedback_directory, student, name))
+        files = laid_over(supporting_files(folder), supporting_files(self.assignment.notebook.parent))
+        fill_folder(self._autograded(student), {**files, f"{name}.ipynb": _text(notebook)}, mode=0o444)
+        stamp = {path: source for path, source in files.items() if path == "timestamp.txt"}
+        fill_folder(feedback, {**stamp, f"{name}.html": page}, mode=0o644)
+
+
+def _check_points(assignment: Assignment, released: Released) -> None:
+    expected = {exercise.name: exercise.points for exercise in (*assignment.exercises, *assignment.questions)}
+    got = {cell.id: cell.points for cell in released.cells.values() if cell.grade}
+    if expected != got:
+        odd = ", ".join(sorted(name for name in {*expected, *got} if expected.get(name) != got.get(name)))
+        raise GradebookError(
+            f"{assignment.name}: expected the notebook's exercises and points in the gradebook, got others "
+            f"for {odd}. Graded nothing. Run: gradlab release {assignment.name}"
+        )
+
+
+def _text(notebook: dict[str, Any]) -> str:
+    return json.dumps(notebook, ensure_ascii=False)  # an indent would take json ten times as long

@@ -1,0 +1,109 @@
+"""The hidden graders, run on one submission: pytest inside this process, alike in every shell."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+from gradlab_staff.errors import GraderError
+from gradlab_staff.grading.plugin import RUN
+from gradlab_staff.grading.run import Run
+
+__all__ = ["run_checks"]
+
+
+@dataclass
+class _Carrier:
+    """How a run gets into pytest: as a plug-in by the name of `RUN`."""
+
+    run: Run
+
+
+def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None) -> None:
+    """Fill `run` with the results of the hidden graders, or of `checks` (``test_solver.py::test_x``) alone.
+
+    Raises
+    ------
+    GraderError
+        Where a grader broke, or none ran.
+    KeyboardInterrupt
+        Where somebody pressed Ctrl-C.
+    """
+    folder = run.assignment.graders
+    targets = [f"{folder}/{check}" for check in checks] if checks is not None else [str(folder)]
+    _forget_others(folder, run.assignment.course.root)
+    said = io.StringIO()
+    # One thread: the arrays of graders are small, and workers already use every core.
+    with (
+        _no_settings_of_the_shell(),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+        threadpool_limits(1),
+    ):
+        code = pytest.main(
+            [
+                *targets,
+                *("--disable-plugin-autoload", "-p", "gradlab_staff.grading.plugin"),
+                *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:unraisableexception"),
+                *("-q", "--no-header", "--no-summary", "--tb=short", "--capture=no", "--import-mode=importlib"),
+                *("--rootdir", str(run.assignment.course.root), "-c", os.devnull, "-W", "ignore"),
+            ],
+            plugins=[named := _Named(_Carrier(run))],
+        )
+    if named.interrupted:
+        raise KeyboardInterrupt
+    ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+    missing = [] if checks is not None else [e.id for e in run.assignment.exercises if e.name not in run.results]
+    if run.kit_errors or code not in ended or missing:
+        what = run.kit_errors[0] if run.kit_errors else f"no result for {', '.join(missing)}. {said.getvalue()[-2000:]}"
+        raise GraderError(
+            f"{run.assignment.name} submission={student}: expected the hidden graders to come to a result, got {what}. "
+            f"No score was written. See it: pytest {folder} --submission PATH --grading-seed {run.seed} --pdb"
+        )
+
+
+_imported: dict[Path, int] = {}
+"""The grader modules that this process has imported last, and when they were written."""
+
+
+def _forget_others(folder: Path, root: Path) -> None:
+    """Have graders imported anew where they are another course's, or edited since: pytest knows them by name alone."""
+    written = {path: path.stat().st_mtime_ns for path in folder.glob("*.py")}
+    if written != _imported:
+        for path in written:
+            sys.modules.pop(".".join(path.relative_to(root).with_suffix("").parts), None)
+        _imported.clear()
+        _imported.update(written)
+
+
+@contextlib.contextmanager
+def _no_settings_of_the_shell() -> Iterator[None]:
+    """Grade alike in every shell: an ``-x`` in PYTEST_ADDOPTS would end the graders at the first check that fails."""
+    settings = {name: os.environ.pop(name) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS") if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(settings)
+
+
+class _Named:
+    """Registers a carrier under the name by which the plug-in looks for it, and hears of Ctrl-C."""
+
+    def __init__(self, carrier: _Carrier) -> None:
+        self.carrier = carrier
+        self.interrupted = False
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.pluginmanager.register(self.carrier, RUN)
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember Ctrl-C, which pytest keeps to itself; a run that was told to stop ends in a subclass of it."""
+        self.interrupted = type(excinfo.value) is KeyboardInterrupt

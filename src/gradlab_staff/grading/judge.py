@@ -1,0 +1,221 @@
+"""What hidden graders call: turn an untrusted reply into numbers, compare it, and keep the evidence."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from gradlab_staff.course.reference import is_reference
+from gradlab_staff.grading.evidence import describe, is_numeric, observe
+from gradlab_staff.grading.submission import Remote
+
+__all__ = [
+    "CheckFailed",
+    "Floats",
+    "Mask",
+    "array",
+    "attempt",
+    "central_differences",
+    "entries",
+    "expect",
+    "expect_close",
+    "expect_one_of",
+    "fail",
+    "function",
+    "instance",
+    "number",
+    "rel_error",
+    "unpack",
+]
+
+Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+
+class CheckFailed(AssertionError):
+    """The submission's answer is not what was asked; the message is written for the student."""
+
+
+def expect(condition: object, message: str) -> None:
+    """Fail the check with this message unless the condition holds."""
+    if not condition:
+        fail(message)
+
+
+def fail(message: str) -> NoReturn:
+    """Fail the check with this message."""
+    raise CheckFailed(message)
+
+
+# --- Replies are data to judge ---------------------------------------------------------------------------
+
+
+def array(value: object, shape: tuple[int, ...] | None = None, what: str = "the answer", *,
+          finite: bool = True, dtype: npt.DTypeLike | None = np.float64) -> Array:  # fmt: skip
+    """The reply as a plain array of real numbers, or a failed check that says what came.
+
+    Numbers and regular nested lists of numbers count as arrays: a history may be either. ``dtype=None`` keeps
+    the dtype that came; otherwise booleans, integers and narrow floats are widened, so nothing overflows.
+    """
+    asked = f"an array of shape {shape}" if shape is not None else "an array of numbers"
+    if not is_numeric(value):
+        fail(f"{what}: expected {asked}, got {describe(value)}.")
+    if shape is not None and isinstance(value, np.ndarray) and value.shape != shape:  # before a huge one is widened
+        fail(f"{what}: expected shape {shape}, got shape {value.shape}.")
+    try:
+        plain = np.array(value, dtype=dtype, order="C")
+    except (ValueError, TypeError, OverflowError):
+        fail(f"{what}: expected {asked}, got a list whose rows do not have one length.")
+    if plain.dtype.kind not in "biuf":
+        fail(f"{what}: expected real numbers, got {describe(value)}.")
+    if shape is not None and plain.shape != shape:
+        fail(f"{what}: expected shape {shape}, got shape {plain.shape}.")
+    if finite and not np.isfinite(plain).all():
+        fail(f"{what}: {_not_finite(plain)}")
+    return plain
+
+
+def _not_finite(plain: Array) -> str:
+    bad = np.argwhere(~np.isfinite(plain))
+    where = tuple(int(i) for i in bad[0])
+    return f"expected finite numbers, got {plain[where]} at {_index(where)} ({len(bad)} of {plain.size})."
+
+
+def number(value: object, what: str = "the answer", *, finite: bool = True) -> float:
+    """The reply as a float, or a failed check that says what came; arrays of one entry count as numbers."""
+    single = isinstance(value, np.ndarray | np.generic) and value.size == 1 and value.dtype.kind in "iuf"
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (single or plain):
+        fail(f"{what}: expected a number, got {describe(value)}.")
+    try:
+        result = float(np.asarray(value, dtype=np.float64).reshape(()))
+    except OverflowError:
+        result = math.inf
+    expect(math.isfinite(result) or not finite, f"{what}: expected a finite number, got {result}.")
+    return result
+
+
+def unpack(value: object, names: Sequence[str], what: str) -> tuple[Any, ...]:
+    """The parts of a reply that should be a tuple, such as ``(out, cache)``."""
+    asked = f"({', '.join(names)})"
+    if not isinstance(value, tuple | list):
+        fail(f"{what}: expected {asked}, got {describe(value)}.")
+    expect(len(value) == len(names), f"{what}: expected {asked}, got {len(value)} values.")
+    return tuple(value)
+
+
+def entries(value: object, what: str, names: Iterable[str] = ()) -> dict[Any, Any]:
+    """A reply that should be a dictionary, with (at least) these names in it."""
+    if not isinstance(value, dict):
+        fail(f"{what}: expected a dictionary, got {describe(value)}.")
+    missing = [name for name in names if name not in value]
+    expect(not missing, f"{what}: {', '.join(missing)} missing; it holds {_listing(value)}.")
+    return value
+
+
+def _listing(names: Iterable[object]) -> str:
+    shown = [repr(name)[:30] for name in list(names)[:12]]
+    return ", ".join(shown) or "nothing"
+
+
+def function(value: object, what: str) -> Callable[..., Any]:
+    """A reply that should be something to call: a function or a class of the submission's own, or a given object's."""
+    given = is_reference(value) and (inspect.isfunction(value) or inspect.isclass(value))
+    expect(
+        not given, f"{what}: expected a function or a class of your own, got one that stands in for another exercise's."
+    )
+    if not callable(value):
+        fail(f"{what}: expected a function or a class, got {describe(value)}.")
+    return value
+
+
+def instance(value: object, what: str) -> Any:
+    """A reply that should be an object with attributes, and not plain data, a function or a class."""
+    stand_in = is_reference(value) and not inspect.isroutine(value) and not inspect.isclass(value)
+    if not (isinstance(value, Remote) or stand_in):
+        fail(f"{what}: expected an object, got {describe(value)}.")
+    return value
+
+
+def attempt(call: Callable[..., Any], *args: object) -> tuple[Any, Exception | None]:
+    """What a call gives, or what it raised: for a part of the submission that this exercise does not judge."""
+    try:
+        return call(*args), None
+    except Exception as error:  # noqa: BLE001 (whatever another exercise's code raises, this one goes on)
+        return None, error
+
+
+# --- Comparing ------------------------------------------------------------------------------------------
+
+
+def rel_error(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
+    """The largest relative error, ``max |x − y| / max(1e-8, |x| + |y|)``, as the course prints it."""
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return float(np.max(np.abs(a - b) / np.maximum(1e-8, np.abs(a) + np.abs(b)), initial=0.0))
+
+
+def expect_close(got: object, expected: npt.ArrayLike, what: str = "the answer", *, rtol: float = 1e-6,
+                 atol: float = 1e-9, hint: str = "", evidence: bool = True) -> Array:  # fmt: skip
+    """Fail unless `got` equals `expected` within the tolerance; returns `got` as an array.
+
+    What came is kept as evidence under the name `what`; switch that off where the answer depends on a mask
+    that only this run drew.
+    """
+    want = np.asarray(expected, dtype=np.float64)
+    if evidence:
+        observe(**{what: got})
+    have = array(np.reshape(number(got, what), ()) if want.ndim == 0 else got, want.shape, what)
+    wrong = np.abs(have - want) > atol + rtol * np.abs(want)
+    if wrong.any():
+        fail(f"{what}: {_difference(have, want, wrong)}{' ' + hint if hint else ''}")
+    return have
+
+
+def expect_one_of(got: object, accepted: Sequence[npt.ArrayLike], what: str = "the answer", *,
+                  rtol: float = 1e-6, atol: float = 1e-9, hint: str = "",
+                  evidence: bool = True) -> Array:  # fmt: skip
+    """Fail unless `got` equals one of several answers, all of them right; the message compares with the first."""
+    if evidence:
+        observe(**{what: got})
+    have = array(got, np.shape(accepted[0]), what)
+    for other in accepted[1:]:
+        if np.allclose(have, other, rtol=rtol, atol=atol):
+            return have
+    return expect_close(have, accepted[0], what, rtol=rtol, atol=atol, hint=hint, evidence=False)
+
+
+def _difference(have: Array, want: Floats, wrong: Mask) -> str:
+    if want.ndim == 0:
+        error = rel_error(have, want)
+        return f"expected {float(want):.8g}, got {float(have):.8g} (relative error {error:.2e})."
+    where = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return (
+        f"shape {have.shape}, {int(wrong.sum())} of {wrong.size} entries differ, "
+        f"largest relative error {rel_error(have, want):.2e}; the first is at {_index(where)}: "
+        f"expected {want[where]:.8g}, got {have[where]:.8g}."
+    )
+
+
+def _index(where: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, where))}]"
+
+
+def central_differences(f: Callable[[Floats], float], x: npt.ArrayLike, h: float = 1e-5,
+                        at: Iterable[tuple[int, ...]] | None = None) -> Floats:  # fmt: skip
+    """The numerical gradient of `f` at `x`, ``(f(x + h) − f(x − h)) / 2h``; NaN for entries not asked for."""
+    point = np.array(x, dtype=np.float64)
+    slope = np.full_like(point, np.nan)
+    for where in np.ndindex(*point.shape) if at is None else at:
+        kept = point[where]
+        point[where] = kept + h
+        above = f(point.copy())
+        point[where] = kept - h
+        slope[where] = (above - f(point.copy())) / (2 * h)
+        point[where] = kept
+    return slope

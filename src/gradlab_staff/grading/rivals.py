@@ -1,0 +1,66 @@
+"""Rivals: the misconceptions on the inputs that a submission got, run as far as a diagnosis asks, and once for all
+submissions that a worker grades on one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from gradlab_staff.course import Assignment
+from gradlab_staff.grading.checks import run_checks
+from gradlab_staff.grading.diagnosis import load_misconceptions, same_result, with_solutions
+from gradlab_staff.grading.marks import Spec
+from gradlab_staff.grading.run import Run
+from gradlab_staff.grading.verdict import CheckResult, Outcome
+from gradlab_staff.sandbox.session import Session
+
+__all__ = ["RivalRun", "rivals_of"]
+
+STEADY = (Outcome.PASSED, Outcome.FAILED)
+"""How a check ends on every machine, where it ends so on one."""
+
+
+@lru_cache(maxsize=8)
+def rivals_of(assignment: Assignment, seed: int, check_s: float, unsafe: bool) -> tuple[RivalRun, ...]:
+    """The misconceptions of an assignment; what they come to on this seed is remembered for the next submission."""
+    return tuple(RivalRun(spec, assignment, seed, check_s, unsafe) for spec in load_misconceptions(assignment).values())
+
+
+@dataclass
+class RivalRun:
+    """A misconception under its exercise's checks, each run when it is first asked for."""
+
+    spec: Spec
+    assignment: Assignment
+    seed: int
+    check_s: float
+    unsafe: bool
+    _found: dict[str, CheckResult] = field(default_factory=dict)
+
+    def results(self, checks: Iterable[CheckResult], *, alike: bool) -> dict[str, CheckResult]:
+        """By name, what the misconception gives in these checks of a submission.
+
+        Where only what is `alike` matters, the first check that ends otherwise may be the last that is run.
+        """
+        asked = {check.name: check for check in checks}
+
+        def go_on(exercise: str, result: CheckResult) -> bool:
+            return not alike or same_result(result, asked[result.name])
+
+        missing = [name for name in asked if name not in self._found]
+        if missing and all(go_on("", self._found[name]) for name in asked if name not in missing):
+            found = self._run(missing, go_on)
+            # what was late or crashed may have been the machine's trouble: it is tried again for the next submission
+            self._found |= {name: result for name, result in found.items() if result.outcome in STEADY}
+        return self._found
+
+    def _run(self, names: list[str], go_on: Callable[[str, CheckResult], bool]) -> dict[str, CheckResult]:
+        session = Session(with_solutions(self.assignment, {self.spec.exercise: self.spec.source}), unsafe=self.unsafe)
+        run = Run(self.assignment, session, self.seed, check_s=self.check_s, fallback=False, go_on=go_on)
+        file = f"test_{self.spec.exercise}.py"
+        try:
+            run_checks(run, self.spec.name, [f"{file}::{name}" for name in names])
+        finally:
+            session.stop()
+        return {result.name: result for result in run.results.get(self.spec.exercise, ())}

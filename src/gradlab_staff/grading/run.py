@@ -1,0 +1,127 @@
+"""A run of hidden graders on one submission: what the pytest plugin fills, and what a verdict is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gradlab_staff.course import Assignment
+from gradlab_staff.course.reference import is_reference, reference_namespace
+from gradlab_staff.grading.submission import Submission
+from gradlab_staff.grading.verdict import CheckResult, Outcome
+from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
+from gradlab_staff.sandbox.session import Session
+
+__all__ = ["CHECK_S", "Failure", "Run"]
+
+CHECK_S = 20.0
+"""How long one check may take, on a machine that is not overloaded."""
+AFTER_TIME_OUT_S = 3.0
+"""How long a further check of an exercise may take that has timed out before."""
+TIME_OUTS = 3
+"""After so many time-outs the other checks of an exercise are not run."""
+
+_NOT_CALLABLE = re.compile(r"'([\w.]+)' object is not callable")  # a check calls what should be a function
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a check ended that did not pass, and the reason as the student reads it."""
+
+    outcome: Outcome
+    message: str
+
+    @classmethod
+    def of(cls, error: BaseException, limit_s: float) -> Failure | None:
+        """The failure that an exception stands for; None where the exception is the kit's own."""
+        if isinstance(error, SubmissionError):
+            if error.stub:
+                return cls(Outcome.NOT_ATTEMPTED, f"Not attempted: {error.message}")
+            return cls(Outcome.FAILED, f"Your code raised {error}")
+        if isinstance(error, HostDiedError):
+            hint = "Does your code call exit, end processes, or need very much memory?"
+            return cls(Outcome.CRASHED, f"The process that ran your code ended: {error}. {hint}")
+        if isinstance(error, HostTimedOutError):
+            waited = f"Expected an answer within {limit_s:g} s, none came. Does a loop never end?"
+            return cls(Outcome.TIMED_OUT, str(error) or waited)
+        if isinstance(error, AssertionError):
+            return cls(Outcome.FAILED, str(error) or "The answer is not what was asked.")
+        if isinstance(error, TypeError) and (kind := _NOT_CALLABLE.fullmatch(str(error))):
+            return cls(Outcome.FAILED, f"Expected a function or a class, got a value of type {kind[1]}.")
+        if isinstance(error, AttributeError) and is_reference(error.obj):  # a stand-in where another thing should be
+            other = type(error.obj).__name__
+            return cls(Outcome.FAILED, f"Expected an object with the attribute {error.name}, got one of type {other}.")
+        if isinstance(error, MemoryError):  # our own needs are small: what does not fit came from the submission
+            return cls(Outcome.CRASHED, "Expected an answer that fits in memory, got more.")
+        return None
+
+
+@dataclass
+class Run:
+    """One submission under the hidden graders of its assignment."""
+
+    assignment: Assignment
+    session: Session
+    seed: int
+    check_s: float = CHECK_S
+    untouched: frozenset[str] = frozenset()
+    """The exercises whose cells are as released: what fails there was not attempted."""
+    fallback: bool = True
+    """Whether a check that fails with stand-ins is tried once more with the student's own names."""
+    go_on: Callable[[str, CheckResult], bool] = lambda exercise, result: True
+    """Asked after each check; the run stops where it says no."""
+    results: dict[str, list[CheckResult]] = field(default_factory=dict)
+    stood_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    kit_errors: list[str] = field(default_factory=list)
+    submission: Submission = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.submission = Submission(self.session, judged=self.results)
+
+    @cached_property
+    def reference(self) -> Any:
+        """The instructor notebook's own names, made for this run alone."""
+        return reference_namespace(self.assignment)
+
+    def generator(self, check: str) -> np.random.Generator:
+        """The source of a check's random inputs."""
+        return np.random.default_rng([self.seed, zlib.crc32(check.encode())])
+
+    def _derived(self, purpose: str) -> int:
+        """A seed that tells nothing of the run's own: the submission sees it, and must not foresee a check's inputs."""
+        digest = hashlib.blake2b(f"{self.seed} {purpose}".encode(), digest_size=4).digest()
+        return int.from_bytes(digest, "little")
+
+    def limit_s(self, exercise: str, asked_s: float | None) -> float:
+        """How long the next check of `exercise` may take; raises `HostTimedOutError` where enough have timed out."""
+        late = sum(result.outcome is Outcome.TIMED_OUT for result in self.results.get(exercise, ()))
+        if late >= TIME_OUTS:
+            raise HostTimedOutError(f"Not run: {TIME_OUTS} checks of this exercise timed out. Does a loop never end?")
+        # A busy machine gives everyone more time: a slow answer must not be the TA's other work.
+        busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        limit_s = AFTER_TIME_OUT_S if late else self.check_s
+        return busy * (max(limit_s, asked_s) if asked_s else limit_s)
+
+    @contextmanager
+    def check(self, name: str, names: tuple[str, ...], limit_s: float) -> Iterator[Submission]:
+        """The submission, ready for one check: seeded, the stand-ins in place, the clock running."""
+        self.session.request("seed", seed=self._derived(f"submission {name}"))
+        np.random.seed(self._derived(f"reference {name}"))  # the reference's own draws, where it stands in
+        self.submission.calls.clear()
+        reference = self.reference if names else None
+        with self.submission.standing_in({name: getattr(reference, name) for name in names}):
+            self.session.deadline = time.monotonic() + limit_s
+            try:
+                yield self.submission
+            finally:
+                self.session.deadline = float("inf")

@@ -1,0 +1,313 @@
+"""The host: runs a notebook's cells and answers calls. The only code that shares a process with a student's.
+
+It is started inside the sandbox by `sandbox.bubblewrap` and talks over one socket. A *request* is a dict with an
+``op`` (the methods of `Host`); the answer holds ``ok``, or ``error``, or ``callback``: a call to the trusted side,
+whose reply (or a further request, while the trusted side works on it) comes next. Nothing here is trusted: whatever a
+student's code makes of this process, all that leaves it is data that the grader judges.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import linecache
+import os
+import resource
+import socket
+import sys
+import time
+import traceback
+import types
+from typing import Any
+
+import gradlab
+
+from .codec import CodecError
+from .wire import HungUpError, receive, send
+
+__all__ = ["main"]
+
+MESSAGE_CHARS = 2000
+TRACEBACK_FRAMES = 6
+
+
+class Printed(io.TextIOBase):
+    """Where prints go: counted, and thrown away."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def write(self, text: str) -> int:
+        self.count += len(text)
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+
+class StandIn:
+    """An object whose methods are calls back to the trusted side; its attributes are ordinary ones."""
+
+    reads: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        cls = type(self)
+        made = cls._host.call_back(cls._id, "__init__", args, kwargs)  # type: ignore[attr-defined]
+        cls._host.adopt(self, made)  # type: ignore[attr-defined]
+
+
+def _forwarder(host: Host, method: str) -> Any:
+    def forward(self: StandIn, *args: Any, **kwargs: Any) -> Any:
+        return host.call_back(host.stand_in_ids[id(self)], method, args, kwargs)
+
+    forward.__name__ = method
+    return forward
+
+
+class Host:
+    """Serves the requests that come over `connection`."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.printed = Printed()
+        self.namespace = self._new_namespace()
+        self.handles: dict[int, Any] = {}
+        self.handle_ids: dict[int, int] = {}
+        self.stand_ins: dict[int, Any] = {}
+        self.stand_in_ids: dict[int, int] = {}
+        self.covered: dict[str, Any] = {}
+
+    def _new_namespace(self) -> dict[str, Any]:
+        module = types.ModuleType("__main__")
+        sys.modules["__main__"] = module
+        namespace = vars(module)
+        namespace.update(get_ipython=lambda: Anything(), display=lambda *args, **kwargs: None, In=[], Out={}, _="")
+        namespace["__builtins__"] = builtins
+        return namespace
+
+    # -- the wire ---
+
+    def serve(self) -> None:
+        """Answer requests until the other side hangs up."""
+        while True:
+            self._answer(self._receive())
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        started_s = time.process_time()
+        before = self.printed.count
+        try:
+            reply: dict[str, Any] = {"ok": getattr(self, f"op_{request.pop('op')}")(**request)}
+        except HungUpError:
+            raise
+        except BaseException as error:  # noqa: BLE001 (SystemExit and the like are the student's failure, not ours)
+            reply = {"error": self._describe(error)}
+        reply |= {"printed": self.printed.count - before, "cpu_s": time.process_time() - started_s}
+        reply["states"] = self._states()
+        try:
+            self._send(reply)
+        except CodecError as error:
+            self._send({"error": {"type": "CodecError", "message": str(error), "frames": []}})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        send(lambda: self.connection, message, self._opaque)
+
+    def _receive(self) -> dict[str, Any]:
+        message: dict[str, Any] = receive(lambda: self.connection, self._local)
+        return message
+
+    def _opaque(self, value: Any) -> list[Any]:
+        """The token of an object that stays here."""
+        if id(value) in self.stand_in_ids:
+            return ["stand_in", self.stand_in_ids[id(value)]]
+        handle = self.handle_ids.get(id(value))
+        if handle is None:
+            handle = len(self.handles) + 1
+            self.handles[handle] = value
+            self.handle_ids[id(value)] = handle
+        return ["own", handle, callable(value), type(value).__name__[:100]]
+
+    def _local(self, token: list[Any]) -> Any:
+        """The object that a token of the trusted side names."""
+        if token[0] == "own":
+            return self.handles[token[1]]
+        return self.stand_ins[token[1]]
+
+    # -- calls back ---
+
+    def call_back(self, target: int, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the trusted side answers to ``target.method(*args, **kwargs)``."""
+        self._send(
+            {"callback": target, "method": method, "args": list(args), "kwargs": kwargs, "states": self._states()}
+        )
+        while "op" in (message := self._receive()):
+            self._answer(message)
+        if "error" in message:
+            raise RuntimeError(message["error"])
+        for number, state in message.get("states", {}).items():
+            vars(self.stand_ins[number]).update(state)
+        return message["ok"]
+
+    def _states(self) -> dict[int, dict[str, Any]]:
+        """What the trusted side reads back of each stand-in object."""
+        return {
+            number: {name: value for name, value in vars(thing).items() if name in type(thing).reads}
+            for number, thing in self.stand_ins.items()
+            if isinstance(thing, StandIn)
+        }
+
+    def adopt(self, thing: StandIn, made: tuple[int, dict[str, Any]]) -> None:
+        """Make `thing` the stand-in of the trusted object that was just made."""
+        number, state = made
+        self._keep(number, thing)
+        vars(thing).update(state)
+
+    # -- requests ---
+
+    def op_run(self, label: str, source: str) -> None:
+        """Run one cell."""
+        linecache.cache[label] = (len(source), None, source.splitlines(keepends=True), label)
+        exec(compile(source, label, "exec", dont_inherit=True), self.namespace)  # noqa: S102 (this is what a host is for)
+
+    def op_name(self, name: str) -> Any:
+        """The value of a name of the notebook."""
+        if name not in self.namespace:
+            raise NameError(f"name '{name}' is not defined in the notebook")
+        return self.namespace[name]
+
+    def op_get(self, target: Any, name: str) -> Any:
+        """An attribute."""
+        return getattr(target, name)
+
+    def op_set(self, target: Any, name: str, value: Any) -> None:
+        """Set an attribute; a dict behind a read-only property is filled instead."""
+        try:
+            setattr(target, name, value)
+        except AttributeError:
+            current = getattr(target, name)
+            if not (isinstance(current, dict) and isinstance(value, dict)):
+                raise
+            current.update(value)
+
+    def op_call(self, target: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """What a call returns."""
+        return target(*args, **kwargs)
+
+    def op_keep(self, value: Any) -> int:
+        """Keep a value here, under a number: the same object at each call that gets it."""
+        return int(self._opaque(value)[1])
+
+    def op_seed(self, seed: int) -> None:
+        """Seed numpy's global generator, so that verdicts can be reproduced; forget what the last check held."""
+        import numpy as np
+
+        np.random.seed(seed)
+        self.handles.clear()
+        self.handle_ids.clear()
+        for number in [number for number, thing in self.stand_ins.items() if isinstance(thing, StandIn)]:
+            self.stand_in_ids.pop(id(self.stand_ins.pop(number)), None)
+
+    def op_stand_in(
+        self, number: int, name: str, kind: str, methods: list[str], reads: list[str], state: dict[str, Any]
+    ) -> None:
+        """Make the stand-in of a function, a class or an object of the trusted side."""
+        if kind == "function":
+
+            def function(*args: Any, **kwargs: Any) -> Any:
+                return self.call_back(number, "__call__", args, kwargs)
+
+            function.__name__ = function.__qualname__ = name
+            self._keep(number, function)
+            return
+        members = {method: _forwarder(self, method) for method in methods}
+        cls = type(name, (StandIn,), {**members, "_host": self, "_id": number, "reads": tuple(reads)})
+        if kind == "class":
+            self._keep(number, cls)
+        else:
+            self.adopt(object.__new__(cls), (number, state))
+
+    def _keep(self, number: int, thing: Any) -> None:
+        # A run on a host that another run has used counts from 1 again: what had the number is gone, and its id may
+        # soon be that of an object of the student's.
+        self.stand_in_ids.pop(id(self.stand_ins.get(number)), None)
+        self.stand_ins[number] = thing
+        self.stand_in_ids[id(thing)] = number
+
+    def op_cover(self, names: dict[str, Any]) -> None:
+        """Bind names of the notebook to stand-ins, until `uncover`."""
+        missing = object()
+        for name, thing in names.items():
+            self.covered.setdefault(name, self.namespace.get(name, missing))
+            self.namespace[name] = thing
+        self._missing = missing
+
+    def op_uncover(self) -> None:
+        """Give the covered names their own values back."""
+        for name, thing in self.covered.items():
+            if thing is self._missing:
+                self.namespace.pop(name, None)
+            else:
+                self.namespace[name] = thing
+        self.covered.clear()
+
+    # -- errors ---
+
+    def _describe(self, error: BaseException) -> dict[str, Any]:
+        frames = [
+            [frame.filename[:200], frame.lineno or 0, (frame.line or "")[:200]]
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename.startswith("cell ")
+        ]
+        try:
+            message = str(error)[:MESSAGE_CHARS]
+        except BaseException:  # noqa: BLE001 (an exception whose __str__ raises is still one exception)
+            message = ""
+        return {
+            "type": type(error).__name__[:100],
+            "message": message,
+            "frames": frames[-TRACEBACK_FRAMES:],
+            "not_implemented": isinstance(error, NotImplementedError),
+        }
+
+
+class Anything:
+    """What `get_ipython()` gives: every attribute and call of it does nothing."""
+
+    def __getattr__(self, name: str) -> Anything:
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+def _drop_privileges(uid: int) -> None:
+    """Become the nobody of this sandbox (only root starts as another)."""
+    if uid and os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    for name, value in limits.items():
+        limit = getattr(resource, f"RLIMIT_{name}")
+        _, hard = resource.getrlimit(limit)
+        resource.setrlimit(limit, (value, value if hard == resource.RLIM_INFINITY else min(value, hard)))
+
+
+def main(fd: int, uid: int, limits: dict[str, int]) -> None:
+    """Serve on the inherited socket `fd`, as user `uid` where started by root, within `limits` (``RLIMIT_*`` names)."""
+    _drop_privileges(uid)
+    _limit(limits)
+    connection = socket.socket(fileno=fd)
+    connection.sendall(b"ready")
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    os.close(null)
+    host = Host(connection)
+    gradlab.check = lambda exercise: None  # no public checks here, and nobody would read what they print
+    sys.stdout = sys.stderr = host.printed
+    with contextlib.suppress(HungUpError, BrokenPipeError, ConnectionResetError):
+        host.serve()
+    os._exit(0)

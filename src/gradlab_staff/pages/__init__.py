@@ -1,0 +1,1 @@
+"""Pages, tables and JSON: what people and machines read of verdicts."""

@@ -1,0 +1,113 @@
+"""What a run of ``gradlab grade`` came to: a table for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gradlab_staff.course import Assignment
+from gradlab_staff.grading.verdict import Verdict
+from gradlab_staff.intake.received import printable
+from gradlab_staff.pages.outputs import clean
+
+__all__ = ["Entry", "print_report", "to_json"]
+
+_MIN_WIDTH = 160  # of a table that goes to a file
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission: its verdict, or why there is none in the gradebook."""
+
+    student: str
+    verdict: Verdict | None
+    error: str = ""
+    cached: bool = False
+
+    @property
+    def state(self) -> str:
+        """In a few words, what happened."""
+        if self.error:
+            return "not graded"
+        remarks = len(self.verdict.remarks) if self.verdict else 0
+        words = ["unchanged" if self.cached else "graded", f"{remarks} remark{'s' * (remarks > 1)}" if remarks else ""]
+        return ", ".join(filter(None, words))
+
+
+def to_json(assignment: Assignment, entries: Sequence[Entry]) -> str:
+    """The run as one JSON object: scores, states, and the verdicts in full."""
+    submissions = [
+        {
+            "student": entry.student,
+            "state": entry.state,
+            "score": entry.verdict.score if entry.verdict and not entry.error else None,
+            "max_score": entry.verdict.max_score if entry.verdict and not entry.error else None,
+            "error": entry.error,
+            "cached": entry.cached,
+            "verdict": entry.verdict.to_dict() if entry.verdict else None,
+        }
+        for entry in entries
+    ]
+    return json.dumps({"assignment": assignment.name, "submissions": submissions}, indent=1)
+
+
+def print_report(assignment: Assignment, entries: Sequence[Entry], console: Console) -> None:
+    """Print the closing table, what was remarked, and where to look next."""
+    if not console.is_terminal:
+        console.width = max(console.width, _MIN_WIDTH)
+    console.print(_table(assignment, entries))
+    for line in _notes(entries):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(_summary(assignment, entries), highlight=False, soft_wrap=True)
+
+
+def _table(assignment: Assignment, entries: Sequence[Entry]) -> Table:
+    table = Table(title=f"{assignment.name}: points by exercise", title_justify="left", header_style="bold")
+    table.add_column("student", no_wrap=True)
+    for exercise in assignment.exercises:
+        table.add_column(f"{exercise.name.replace('_', chr(10))}\n/{exercise.points:g}", justify="right")
+    table.add_column(f"total\n/{sum(exercise.points for exercise in assignment.exercises):g}", justify="right")
+    table.add_column("state")
+    for entry in sorted(entries, key=lambda entry: entry.student):
+        table.add_row(
+            Text(printable(entry.student)), *_scores(assignment, entry), Text(entry.state, "red" if entry.error else "")
+        )
+    return table
+
+
+def _scores(assignment: Assignment, entry: Entry) -> Iterator[Text]:
+    results = {result.id: result for result in entry.verdict.exercises} if entry.verdict and not entry.error else {}
+    for exercise in assignment.exercises:
+        result = results.get(exercise.id)
+        full = result is not None and result.score >= result.points
+        yield Text(f"{result.score:g}" if result else "–", "green" if full else "")
+    yield Text(f"{entry.verdict.score:g}" if entry.verdict and results else "–", "bold")
+
+
+def _notes(entries: Sequence[Entry]) -> Iterator[Text]:
+    """The kit's own errors in full, then what was remarked on submissions."""
+    for entry in entries:
+        if entry.error:
+            yield Text(f"✗ {printable(entry.student)}: {clean(entry.error)}", "red")
+    for entry in sorted(entries, key=lambda entry: entry.student):
+        for remark in entry.verdict.remarks if entry.verdict and not entry.error else ():
+            yield Text(f"· {printable(entry.student)}: {clean(remark)}")
+
+
+def _summary(assignment: Assignment, entries: Sequence[Entry]) -> Text:
+    failed = sum(bool(entry.error) for entry in entries)
+    lines = [f"{len(entries) - failed} of {len(entries)} submissions graded and entered in the gradebook."]
+    if failed:
+        lines.append(
+            f"{failed} not graded: no fault of the students' work. Mend what is named above, and run the command again."
+        )
+    if questions := len(assignment.questions):
+        asked = f"{questions} question{'s' * (questions > 1)} of each to be marked by hand"
+        lines.append(f"{asked}: jupyter lab, then Nbgrader → Formgrader.")
+    lines.append(f"For students: feedback/<student>/{assignment.name}/{assignment.name}.html. Grades: nbgrader export")
+    return Text("\n".join(lines))

@@ -1,0 +1,165 @@
+"""What a release must not hold: solutions, model answers, hidden graders, misconceptions, outputs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradlab_staff.course import Assignment, Cell, read_notebook
+from gradlab_staff.course.template import BLANK, Template
+from gradlab_staff.grading.diagnosis import load_misconceptions
+
+__all__ = ["leaks"]
+
+_PARAGRAPH_END = re.compile(r"\n\s*\n|\n\s*[-*] ")
+_SENTENCE_END = re.compile(r"(?<=[.:;?!])\**\s+")
+_DELIMITERS = ("### BEGIN SOLUTION", "### END SOLUTION", "### BEGIN HIDDEN TESTS", "### BEGIN MARK SCHEME")
+_PICTURES = {".png", ".jpg", ".jpeg", ".svg", ".gif"}
+_LINE_CHARS = 6  # a shorter line of code (`else:`) says nothing
+_PHRASE_CHARS = 20  # from here on, text is looked for inside lines too
+_GRADER_CHARS = 40  # a shorter line of a grader is any test's: `assert loss < 1`
+_NAMED = 3  # so many lines of one leak are quoted
+
+
+@dataclass(frozen=True)
+class _Secret:
+    """What students must not get: its lines, and the cell or file that it comes from.
+
+    `chance` is how many of the lines may stand in a cell, or in another file, before that is more than chance;
+    `inside` makes short lines be looked for inside others too.
+    """
+
+    where: str
+    what: str
+    lines: tuple[str, ...]
+    chance: int = 0
+    chance_in_files: int = 0
+    inside: bool = False
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A text that students get: a cell of the release, or a file."""
+
+    name: str
+    text: str
+    is_file: bool = False
+
+    def number(self, line: str, inside: bool) -> int:
+        """The number, from 1, of the line that is `line`, or with `inside` holds it; 0 where there is none."""
+        for number, own in enumerate(self.text.split("\n"), 1):
+            if line == own.strip() or (inside and line in own):
+                return number
+        return 1 if inside and line in " ".join(self.text.split()) else 0
+
+
+def leaks(assignment: Assignment, folder: Path) -> list[str]:
+    """What the release in `folder` gives away, a line each, naming the cell and the line; empty where nothing does."""
+    notebook = folder / f"{assignment.name}.ipynb"
+    places = [*_cells(notebook), *_files(folder, notebook)]
+    return [
+        *_unexpected_files(assignment, folder),
+        *_outputs(notebook),
+        *_changed_stubs(assignment, notebook),
+        *(leak for secret in _secrets(assignment) for place in places for leak in _leaks(secret, place)),
+    ]
+
+
+def _leaks(secret: _Secret, place: _Place) -> list[str]:
+    found = [(place.number(line, secret.inside or len(line) >= _PHRASE_CHARS), line) for line in secret.lines]
+    found = [(number, line) for number, line in found if number]
+    if len(found) <= (secret.chance_in_files if place.is_file else secret.chance):
+        return []
+    return [
+        f"{secret.where}: expected no {secret.what} in the release, got `{line}` in {place.name} line {number}."
+        for number, line in found[:_NAMED]
+    ]
+
+
+# --- what is released
+
+
+def _cells(notebook: Path) -> Iterator[_Place]:
+    for number, cell in enumerate(read_notebook(notebook), 1):
+        yield _Place(f"{notebook.name} cell {number}" + (f" ({cell.id})" if cell.id else ""), cell.source)
+
+
+def _files(folder: Path, notebook: Path) -> Iterator[_Place]:
+    """The other files that are text; and of the notebook, what stands in no source."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    rest = [{key: value for key, value in cell.items() if key != "source"} for cell in content["cells"]]
+    yield _Place(f"{notebook.name} metadata", json.dumps([content["metadata"], rest], ensure_ascii=False))
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != notebook and path.suffix not in _PICTURES:
+            yield _Place(path.name, path.read_text(encoding="utf-8", errors="replace"), is_file=True)
+
+
+# --- what is secret
+
+
+def _secrets(assignment: Assignment) -> Iterator[_Secret]:
+    given = {line for cell in assignment.cells for line in _lines(BLANK.sub("", cell.source), 1)}
+    for cell in assignment.cells:
+        if cell.is_solution:
+            yield from _of_blanks(f"{assignment.name}/{cell.id}", cell, given)
+    graders = sorted(assignment.graders.glob("test_*.py"))
+    for path in graders:
+        lines = set(_lines(path.read_text(encoding="utf-8"), _GRADER_CHARS)) - given
+        yield _Secret(path.name, "line of a hidden grader", tuple(sorted(lines)), 2, 2)
+    names = [*(path.stem for path in graders), *load_misconceptions(assignment), f"graders/{assignment.name}"]
+    for name in names:
+        yield _Secret(name, "name of a hidden grader or misconception", (name,), inside=True)
+    yield _Secret("the blanks", "delimiter", _DELIMITERS, inside=True)
+
+
+def _of_blanks(where: str, cell: Cell, given: set[str]) -> Iterator[_Secret]:
+    for _, _, blank in BLANK.findall(cell.source):
+        if cell.cell_type == "code":
+            # A public check may need a line that a solution has too. Two of one blank, or all of it, are no chance.
+            lines = tuple(line for line in _lines(blank, _LINE_CHARS) if line not in given)
+            yield _Secret(where, "line of a solution", lines, 0, min(1, len(lines) - 1))
+        else:
+            yield _Secret(where, "model answer or rubric", tuple(_sentences(blank)))
+
+
+def _lines(text: str, least: int) -> Iterator[str]:
+    """The lines of at least so many characters, stripped."""
+    return (line.strip() for line in text.split("\n") if len(line.strip()) >= least)
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for paragraph in _PARAGRAPH_END.split(text):
+        for sentence in _SENTENCE_END.split(" ".join(paragraph.split())):
+            if len(sentence) >= _PHRASE_CHARS:
+                yield sentence
+
+
+# --- what is wrong at first sight
+
+
+def _unexpected_files(assignment: Assignment, folder: Path) -> Iterator[str]:
+    expected = {f"{assignment.name}.ipynb", "public_checks.py"}
+    names = " and ".join(sorted(expected))
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_dir() or path.name in expected or path.suffix in _PICTURES):
+            yield f"{path.relative_to(folder)}: expected {names} and pictures in the release, got this."
+
+
+def _outputs(notebook: Path) -> Iterator[str]:
+    cells: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    for number, cell in enumerate(cells, 1):
+        if cell.get("outputs") or cell.get("execution_count") is not None or cell.get("attachments"):
+            yield f"{notebook.name} cell {number}: expected a cell that was not run, got outputs or an execution count."
+
+
+def _changed_stubs(assignment: Assignment, notebook: Path) -> Iterator[str]:
+    """Cells that are not as the grading of submissions expects them."""
+    template = Template(assignment)
+    released = {cell.id: cell for cell in read_notebook(notebook) if cell.id and cell.cell_type == "code"}
+    for id in template.cells:
+        if id not in released or not template.is_released(id, released[id].source):
+            yield f"{assignment.name}/{id}: expected the cell in the release, its blanks emptied, got another or none."

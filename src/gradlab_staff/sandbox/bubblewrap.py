@@ -1,0 +1,274 @@
+"""Starts a host under bubblewrap: no network, a read-only system, nothing of the course, an empty scratch, limits.
+
+The sandbox sees ``/usr`` (and what a dynamic linker needs beside it), the Python that runs us, its third-party packages
+and this package; nothing else of the machine. As root the host becomes a user of its own that owns nothing, so that the
+limit on processes holds; as anyone else it lives in a user namespace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradlab
+from gradlab_staff import host
+from gradlab_staff.errors import SandboxError
+from gradlab_staff.sandbox.limits import Cgroup, Limits, best_cgroup
+from gradlab_staff.sandbox.seccomp import seccomp_pipe
+from gradlab_staff.sandbox.watchdog import Watchdog
+
+__all__ = ["Sandbox", "start_sandbox"]
+
+STUDENT_PACKAGE = Path(gradlab.__path__[0]).resolve()
+HOST_PACKAGE = Path(host.__path__[0]).resolve()
+START_S = 30
+FAREWELL_S = 0.2
+FIRST_UID = 1_900_000_000
+PIDS = 2**22  # Linux gives no process a greater number (PID_MAX_LIMIT)
+USERS_OF_A_PROCESS = 50
+_COUNTER = itertools.count()
+
+# What runs first inside: it sees our package and the third-party ones, and not the folder it stands in.
+BOOTSTRAP = """
+import sys
+sys.path += ["/opt/gradlab", "/opt/site"]
+sys.dont_write_bytecode = True
+from gradlab_host.host import main
+main({fd}, {uid}, {limits})
+"""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A host that runs, and the socket to it."""
+
+    process: subprocess.Popen[bytes]
+    connection: socket.socket
+    cgroup: Cgroup | None
+    in_force: str
+    watchdog: Watchdog
+    unsafe: bool = False
+
+    @property
+    def excess(self) -> str:
+        """What the host was ended for, if it was."""
+        return self.watchdog.excess
+
+    def stop(self) -> None:
+        """End the host and everything that it started."""
+        self.connection.close()
+        self.watchdog.stop()
+        # A host that still listens ends by itself now, and its CPU time is counted to us. Any other is killed: the
+        # sandbox's first process dies with bubblewrap, and every process of its PID namespace with that one.
+        if not self.unsafe:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(FAREWELL_S)
+        _kill(self.process)
+        self.process.wait()
+        if self.process.stderr:
+            self.process.stderr.close()
+        if self.cgroup:
+            self.cgroup.remove()
+
+
+def start_sandbox(limits: Limits, *, unsafe: bool = False, hidden: tuple[Path, ...] = ()) -> Sandbox:
+    """A fresh host, ready for requests. The folders `hidden` are empty for it, should it see what is around them.
+
+    Raises
+    ------
+    SandboxError
+        Where bubblewrap is missing or may not build a sandbox here, unless `unsafe`.
+    """
+    seccomp = None if unsafe else seccomp_pipe()
+    around = [] if unsafe else _bubblewrap(limits, seccomp, hidden)
+    ours, theirs = socket.socketpair()
+    uid = _next_uid() if os.getuid() == 0 and not unsafe else 0
+    code = BOOTSTRAP.format(fd=theirs.fileno(), uid=uid, limits=limits.rlimits)
+    if unsafe:
+        paths = [str(STUDENT_PACKAGE.parent), str(HOST_PACKAGE.parent.parent), *_site_packages()]
+        code = code.replace('["/opt/gradlab", "/opt/site"]', repr(paths)).replace("gradlab_host", host.__name__)
+    cgroup = best_cgroup(limits)
+    process = subprocess.Popen(
+        [*(cgroup.joining if cgroup else ()), *around, _python(), "-I", "-S", "-c", code],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=[theirs.fileno(), *([] if seccomp is None else [seccomp])],
+        env=_environment(),
+        start_new_session=True,
+    )
+    theirs.close()
+    if seccomp is not None:
+        os.close(seccomp)
+    watchdog = Watchdog(process.pid, limits, lambda: _kill(process))
+    sandbox = Sandbox(process, ours, cgroup, _in_force(uid, cgroup, seccomp is not None, unsafe), watchdog, unsafe)
+    _await_ready(sandbox)
+    return sandbox
+
+
+def _next_uid() -> int:
+    """A user that no other process of this machine gives to a sandbox: who shares one shares its limit of processes."""
+    return FIRST_UID + next(_COUNTER) % USERS_OF_A_PROCESS * PIDS + os.getpid()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End bubblewrap, and with it all processes of the sandbox; without one, at least those of its group."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _await_ready(sandbox: Sandbox) -> None:
+    sandbox.connection.settimeout(START_S)
+    try:
+        ready = sandbox.connection.recv(5, socket.MSG_WAITALL)
+    except OSError:
+        ready = b""
+    if ready == b"ready":
+        return
+    _kill(sandbox.process)
+    stderr = sandbox.process.stderr
+    said = stderr.read(2000).decode(errors="replace").strip() if stderr else ""
+    sandbox.stop()
+    raise SandboxError(
+        f"sandbox: expected bubblewrap to start Python within {START_S} s, it said: {said or 'nothing'}. "
+        "Nothing was graded. "
+        "In a container, allow user namespaces (docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN); "
+        "on Ubuntu see kernel.apparmor_restrict_unprivileged_userns."
+    )
+
+
+def _bubblewrap(limits: Limits, seccomp: int | None, hidden: tuple[Path, ...]) -> list[str]:
+    program = shutil.which("bwrap")
+    if program is None:
+        raise SandboxError(
+            "sandbox: expected bubblewrap (the program bwrap), got none. Nothing was graded. "
+            "Install it (apt-get install bubblewrap), or grade unprotected on a machine that you can lose: "
+            "--unsafe-no-sandbox."
+        )
+    scratch = str(limits.scratch_mib << 20)
+    privileges = (
+        ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        if os.getuid() == 0
+        else ["--unshare-user", "--disable-userns", "--cap-drop", "ALL"]
+    )
+    return [
+        program,
+        *("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--die-with-parent", "--new-session", "--hostname", "sandbox"),
+        *privileges,
+        *(() if seccomp is None else ("--seccomp", str(seccomp))),
+        *_system(),
+        *_hide(hidden),
+        *_folders("/opt/gradlab"),
+        *("--ro-bind", str(STUDENT_PACKAGE), "/opt/gradlab/gradlab"),
+        *("--ro-bind", str(HOST_PACKAGE), "/opt/gradlab/gradlab_host"),
+        *(part for path in _site_packages()[:1] for part in ("--ro-bind", path, "/opt/site")),
+        *("--proc", "/proc", "--dev", "/dev"),
+        *("--perms", "1777", "--size", scratch, "--tmpfs", "/tmp"),
+        *("--perms", "1777", "--size", scratch, "--tmpfs", "/dev/shm"),
+        *(("--ro-bind", str(fonts), "/opt/matplotlib") if (fonts := _font_cache()) else ()),
+        *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),
+        "--",
+    ]
+
+
+def _python() -> str:
+    """The interpreter itself, not the virtual environment's link to it."""
+    return os.path.realpath(sys.executable)
+
+
+def _site_packages() -> list[str]:
+    """Where the third-party packages are."""
+    paths = sysconfig.get_paths()
+    return list(dict.fromkeys([paths["platlib"], paths["purelib"]]))
+
+
+@functools.cache
+def _system() -> tuple[str, ...]:
+    """The mounts of the operating system and of Python's own installation."""
+    mounts: list[str] = []
+    for path in map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32")):
+        if path.is_symlink():
+            mounts += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            mounts += ["--ro-bind", str(path), str(path)]
+    for path in map(Path, ("/etc/ld.so.cache", "/etc/alternatives")):
+        mounts += ["--ro-bind-try", str(path), str(path)]
+    prefix = os.path.realpath(sys.base_prefix)
+    if not prefix.startswith("/usr/"):
+        mounts += [*_folders(str(Path(prefix).parent)), "--ro-bind", prefix, prefix]
+    return tuple(mounts)
+
+
+def _hide(folders: tuple[Path, ...]) -> list[str]:
+    """Empty folders over those of `folders` that the sandbox would see: some containers keep theirs in ``/usr/src``."""
+    prefix = Path(os.path.realpath(sys.base_prefix))
+    usual = (Path("/usr/src"), Path("/usr/local/src"))
+    inside = [path for path in map(Path.resolve, (*usual, *folders)) if _is_seen(path, prefix)]
+    return [part for path in dict.fromkeys(inside) for part in ("--tmpfs", str(path), "--remount-ro", str(path))]
+
+
+def _is_seen(path: Path, prefix: Path) -> bool:
+    seen = any(path.is_relative_to(top) for top in (Path("/usr"), prefix))
+    return seen and path.is_dir() and not prefix.is_relative_to(path)
+
+
+def _folders(path: str) -> list[str]:
+    """Make `path` and the folders above it, open to all: bubblewrap's own are closed to any other user."""
+    steps = [*reversed(Path(path).parents), Path(path)][1:]
+    return [part for step in steps for part in ("--perms", "0755", "--dir", str(step))]
+
+
+@functools.cache
+def _font_cache() -> Path | None:
+    """A folder with matplotlib's list of fonts, so that no host has to make it anew (it takes seconds)."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gradlab" / "matplotlib"
+    if not any(folder.glob("fontlist-*.json")):
+        subprocess.run(
+            [sys.executable, "-c", "import matplotlib.font_manager"],
+            env={**os.environ, "MPLCONFIGDIR": str(folder)},
+            check=False,
+            capture_output=True,
+        )
+    return folder if folder.is_dir() else None
+
+
+def _environment() -> dict[str, str]:
+    """What a host's environment holds: nothing of ours."""
+    return {
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": "/opt/matplotlib",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "PATH": "/usr/bin:/bin",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+def _in_force(uid: int, cgroup: Cgroup | None, seccomp: bool, unsafe: bool) -> str:
+    """What holds the host, as the verdict records it."""
+    if unsafe:
+        return "NO SANDBOX (--unsafe-no-sandbox): this verdict can be forged"
+    holds = [
+        "bubblewrap",
+        "own user" if uid else "user namespace",
+        *(["seccomp"] if seccomp else []),
+        cgroup.kind if cgroup else "no cgroup",
+        "rlimits",
+        "watchdog",
+    ]
+    return ", ".join(holds)
