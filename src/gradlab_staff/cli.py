@@ -12,12 +12,12 @@ import click
 
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import CourseError, GradebookError, GradlabError
-from gradlab_staff.pages.outputs import clean
+from gradlab_staff.text import clean
 
 if TYPE_CHECKING:  # imported where they are used: help answers at once
     from gradlab_staff.gradebook import Gradebook
     from gradlab_staff.grading.batch import Graded
-    from gradlab_staff.grading.grade import GradeOptions
+    from gradlab_staff.grading.run import GradeOptions
     from gradlab_staff.pages.report import Entry
 
 __all__ = ["main"]
@@ -126,7 +126,10 @@ class GradeRun:
 @click.option("--force", is_flag=True, help="Grade again what has not changed since it was graded.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Submissions at once.  [default: one a core]")
 @click.option(
-    "--timeout-s", type=click.FloatRange(0, min_open=True), metavar="S", help="Limit of checks that set none."
+    "--timeout-s",
+    type=click.FloatRange(0, min_open=True),
+    metavar="S",
+    help="Time limit of a check, in seconds, unless it sets its own.  [default: 20]",
 )
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Draw the hidden inputs from this seed.")
 @click.option("--unsafe-no-sandbox", is_flag=True, help="Run students' code without bubblewrap: only for your own.")
@@ -140,7 +143,7 @@ def grade(ctx: click.Context, name: str, students: tuple[str, ...], as_json: boo
     """
     assignment = _assignment(ctx, name)
     submissions = _submissions(ctx, assignment, students)
-    from gradlab_staff.grading.grade import GradeOptions
+    from gradlab_staff.grading.run import GradeOptions
 
     options = GradeOptions(seed=seed, timeout_s=timeout_s, unsafe_no_sandbox=unsafe_no_sandbox)
     _finish(ctx, GradeRun(assignment, submissions, options, workers, force), as_json)
@@ -152,7 +155,7 @@ def grade(ctx: click.Context, name: str, students: tuple[str, ...], as_json: boo
 def demo(ctx: click.Context, name: str) -> None:
     """Show the whole line: release assignment NAME, make a class of 16 in submitted/, grade it into the gradebook."""
     assignment = _assignment(ctx, name)
-    from gradlab_staff.grading.grade import GradeOptions
+    from gradlab_staff.grading.run import GradeOptions
     from gradlab_staff.releasing.demo import make_class
     from gradlab_staff.releasing.release import release as make
 
@@ -172,6 +175,7 @@ def demo(ctx: click.Context, name: str) -> None:
 @click.option("--quick", is_flag=True, help="Stop at the first check that fails; name no causes.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, metavar="N", help="Runs at once.")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Draw the hidden inputs from this seed.")
+@click.option("--restart", is_flag=True, help="Forget what an audit that was ended has kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON instead of a table.")
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write them as a page, too.")
 @click.pass_context
@@ -225,10 +229,10 @@ def _grade_class(run: GradeRun) -> list[Entry]:
         graded = grade_all(
             run.assignment, run.submissions, run.options, workers=run.workers, force=run.force, on_start=on_start
         )
-        return [on_done(entry) for entry in _entered(graded, book, run.submissions)]
+        return [on_done(entry) for entry in _entered(graded, book)]
 
 
-def _entered(graded: Iterator[Graded], book: Gradebook, folders: dict[str, Path]) -> Iterator[Entry]:
+def _entered(graded: Iterator[Graded], book: Gradebook) -> Iterator[Entry]:
     """Each submission, once its verdict is in the gradebook; an error of ours concerns that submission alone."""
     from gradlab_staff.pages.report import Entry
 
@@ -236,8 +240,8 @@ def _entered(graded: Iterator[Graded], book: Gradebook, folders: dict[str, Path]
     for result in graded:
         error = result.error
         try:
-            if result.verdict is not None:
-                book.record(result.verdict, folders[result.student])
+            if result.verdict is not None and result.received is not None:
+                book.record(result.verdict, result.notebook, result.received)
                 failed_before = False
         except GradebookError as fault:
             if failed_before:  # twice running: no submission is to blame, and the verdicts are kept for the next run
@@ -255,7 +259,7 @@ def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[Ent
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from gradlab_staff.intake.received import printable
+    from gradlab_staff.text import one_line
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -263,7 +267,7 @@ def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[Ent
         running: list[str] = []
 
         def show() -> None:
-            progress.update(task, description=escape(printable(", ".join(running[:4]))))
+            progress.update(task, description=escape(one_line(", ".join(running[:4]))))
 
         def on_start(student: str) -> None:
             running.append(student)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from gradlab_staff.audit.causes import Diagnosis
+from gradlab_staff.audit.coverage import coverage_of
 from gradlab_staff.audit.equivalent import Equivalent, load_equivalents
+from gradlab_staff.audit.kept import open_kept
 from gradlab_staff.audit.mutants import Mutant, in_turns, make_mutants
-from gradlab_staff.audit.reach import reach_of
 from gradlab_staff.audit.report import AuditReport, Flip, Survivor, WrongTried
-from gradlab_staff.audit.trials import Crew, Found, Trial, Tried, crew, lost
+from gradlab_staff.audit.trials import TRIAL_S, Found, Trial, Trials, Tried, lost
 from gradlab_staff.audit.variants import Variant, load_variants
 from gradlab_staff.course import Assignment
+from gradlab_staff.errors import GraderError
 from gradlab_staff.grading.diagnosis import load_misconceptions
 from gradlab_staff.grading.marks import Spec
 from gradlab_staff.grading.verdict import Outcome
+from gradlab_staff.pool import Pool, Worker, WorkerError
 
-__all__ = ["AuditOptions", "audit"]
+__all__ = ["AuditOptions", "audit", "forget"]
 
 SEEDS_A_TRIAL = 10
 """How many runs of a steadiness trial one host makes."""
@@ -35,17 +37,20 @@ class AuditOptions:
     exercise: str | None = None
     quick: bool = False
     seed: int | None = None
+    restart: bool = False
+    """Whether to forget what an audit that was ended has kept."""
 
 
 def audit(
     assignment: Assignment,
     options: AuditOptions,
     progress: Callable[[str, int, int], None] = lambda *_: None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_finding: Callable[[str], None] = lambda _: None,
 ) -> AuditReport:
-    """The audit of an assignment's hidden graders.
+    """Audit an assignment's hidden graders, and return what was found.
 
-    `progress` is told a stage, how far it is, and of how many; `tell` what is to be mended, as soon as it is found.
+    `progress` is called with a stage, how far it is, and of how many; `on_finding` with what is to be fixed, as soon as
+    it is found. What is found is kept until `forget`: an audit that was ended goes on where it stopped.
 
     Raises
     ------
@@ -55,15 +60,22 @@ def audit(
         Where the instructor's own solution does not get full marks.
     """
     started = time.monotonic()
-    seed = secrets.randbits(40) if options.seed is None else options.seed
-    with crew(assignment, options.workers) as workers:
-        one = _Audit(assignment, options, workers, (seed, seed + 1), progress, tell)
-        one.measure_reach()
+    kept = open_kept(assignment, options.seed, restart=options.restart)
+    if kept.results:
+        on_finding(f"{len(kept.results)} results kept of an audit that was ended, seed {kept.seed}. Anew: --restart")
+    with Pool(options.workers) as pool:
+        one = _Audit(assignment, options, Trials(assignment, pool, kept), progress, on_finding)
+        one.measure_coverage()
         one.try_misconceptions()
         one.try_mutants()
         one.try_variants()
         one.try_again_and_again()
-    return one.report(seed, time.monotonic() - started)
+    return one.report(kept.seed, time.monotonic() - started)
+
+
+def forget(assignment: Assignment) -> None:
+    """Delete what has been kept of an audit: it has come to its end, and been reported."""
+    open_kept(assignment).discard()
 
 
 @dataclass
@@ -72,11 +84,10 @@ class _Audit:
 
     assignment: Assignment
     options: AuditOptions
-    crew: Crew
-    seeds: tuple[int, int]
+    trials: Trials
     progress: Callable[[str, int, int], None]
-    tell: Callable[[str], None]
-    reach: dict[str, frozenset[str]] = field(default_factory=dict)
+    on_finding: Callable[[str], None]
+    coverage: dict[str, frozenset[str]] = field(default_factory=dict)
     wrong: list[WrongTried] = field(default_factory=list)
     survivors: list[Survivor] = field(default_factory=list)
     rejected: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -88,21 +99,22 @@ class _Audit:
     diagnosis: Diagnosis = field(init=False)
 
     def __post_init__(self) -> None:
+        self.seeds = self.trials.kept.seed, self.trials.kept.seed + 1
         self.every = tuple(exercise.name for exercise in self.assignment.exercises)
-        # read before the long work begins: a file that is broken is told at once
+        # read before the long work begins: a file that is broken is reported at once
         self.specs = [one for one in load_misconceptions(self.assignment).values() if self._asked(one.exercise)]
         self.diagnosis = Diagnosis(tuple(self.specs), {})
         self.right = [one for one in load_variants(self.assignment) if any(map(self._asked, one.sources))]
         self.equivalents = load_equivalents(self.assignment)
 
     def _try(self, stage: str, trials: Iterable[Trial]) -> Iterator[Tried]:
-        """The trials that came to a result, as they come; what broke goes to the errors."""
+        """Yield the trials that came to a result, as they come; what broke goes to the errors."""
         waiting = list(trials)
-        for done, tried in enumerate(self.crew.try_all(waiting), 1):
+        for done, tried in enumerate(self.trials.try_all(waiting), 1):
             self.progress(stage, done, len(waiting))
             if tried.error:
                 self.errors.append(f"{tried.trial.name}: {tried.error}")
-                self.tell(f"error: {self.errors[-1]}")
+                self.on_finding(f"error: {self.errors[-1]}")
             else:
                 yield tried
 
@@ -111,23 +123,35 @@ class _Audit:
 
     # -- wrong solutions ---
 
-    def measure_reach(self) -> None:
+    def measure_coverage(self) -> None:
         """Find out whose graders a mutant could cost points."""
         if self.options.exercise:
             return
-        self.progress("reach", 0, 1)
-        where = self.crew.assignment.course.root, self.crew.assignment.name
-        self.reach = self.crew.pool.submit(reach_of, *where, self.seeds).result()
+        self.progress("coverage", 0, 1)
+        tried = ["coverage", self.seeds]
+        known = self.trials.kept.get(tried)
+        if known is None:
+            measured = next(self.trials.pool.map(self._measure, [self.seeds]))
+            known = {name: sorted(others) for name, others in measured.items()}
+            self.trials.kept.put(tried, known)
+        self.coverage = {name: frozenset(others) for name, others in known.items()}
+
+    def _measure(self, worker: Worker, seeds: tuple[int, int]) -> dict[str, frozenset[str]]:
+        root, name = self.assignment.course.root, self.assignment.name
+        try:
+            return worker.call(coverage_of, root, name, seeds, limit_s=TRIAL_S)
+        except WorkerError as error:
+            raise GraderError(f"{name}: expected the coverage of the graders, got none: {error}.") from error
 
     def try_misconceptions(self) -> None:
-        """Grade each misconception: on both seeds for the diagnosis, then as a student's, by all that it can reach."""
+        """Grade each misconception: on both seeds for the diagnosis, then as a student's, by all that run its code."""
         specs = {spec.name: spec for spec in self.specs}
         trials = [
             Trial(spec.name, {spec.exercise: spec.source}, (spec.exercise,), self.seeds, fallback=False)
             for spec in specs.values()
         ]
         for tried in self._try("misconceptions, for the diagnosis", () if self.options.quick else trials):
-            self.diagnosis.rivals[tried.trial.name] = tried.results
+            self.diagnosis.candidates[tried.trial.name] = tried.results
         full = [
             Trial(spec.name, {spec.exercise: spec.source}, self._graders(spec.exercise), self.seeds[:1])
             for spec in in_turns(self.specs, self.options.sample)
@@ -137,7 +161,7 @@ class _Audit:
             cause = "" if self.options.quick else self.diagnosis.cause(spec.exercise, tried.results[0])
             self._keep(_wrong("misconception", spec.exercise, tried, cause, cause == spec.name))
             if not self.options.quick and cause != spec.name:
-                self.tell(f"misconception not named: {spec.name}, got {cause or 'none'}")
+                self.on_finding(f"misconception not named: {spec.name}, got {cause or 'none'}")
 
     def try_mutants(self) -> None:
         """Grade each mutant by the graders that it can cost points; name the causes; sort out who survives."""
@@ -153,8 +177,8 @@ class _Audit:
         self._cross_check(named, made)
 
     def _graders(self, exercise: str) -> tuple[str, ...]:
-        """The exercises whose graders a wrong solution of `exercise` could cost points."""
-        return (exercise, *(() if self.options.exercise else sorted(self.reach.get(exercise, ()))))
+        """Return the exercises whose graders a wrong solution of `exercise` could cost points."""
+        return (exercise, *(() if self.options.exercise else sorted(self.coverage.get(exercise, ()))))
 
     def _trial(self, mutant: Mutant) -> Trial:
         stop = "first" if self.options.quick else "late"
@@ -168,22 +192,22 @@ class _Audit:
             reason = known.reason if known else ""
             self.survivors.append(Survivor(mutant.id, mutant.exercise, mutant.operator, mutant.diff, reason))
             if not reason:
-                self.tell(f"hole: {mutant.id}\n{mutant.diff}")
+                self.on_finding(f"hole: {mutant.id}\n{mutant.diff}")
         elif known and not known.either:
             self.contradictions.append(f"{mutant.id}: {', '.join(_failed(results, (mutant.exercise,)))}")
-            self.tell(f"recorded as right, and marked down: {self.contradictions[-1]}")
+            self.on_finding(f"recorded as right, and marked down: {self.contradictions[-1]}")
         cause = self.diagnosis.cause(mutant.exercise, results) if killed and not self.options.quick else ""
         return _wrong("mutant", mutant.exercise, tried, cause, False)
 
     def _keep(self, one: WrongTried, among: list[WrongTried] | None = None) -> None:
         (self.wrong if among is None else among).append(one)
         if one.kind == "misconception" and not one.lost:
-            self.tell(f"misconception that lost nothing: {one.id}")
+            self.on_finding(f"misconception that lost nothing: {one.id}")
         if one.others:
-            self.tell(f"double jeopardy: {one.id} cost points in {', '.join(one.others)}")
+            self.on_finding(f"double jeopardy: {one.id} cost points in {', '.join(one.others)}")
 
     def _cross_check(self, named: list[WrongTried], made: dict[str, Mutant]) -> None:
-        """Whether the causes are the right ones: the mutants behave as they say on other inputs too."""
+        """Find out whether the causes are the right ones: the mutants behave as they say on other inputs too."""
         trials = [
             Trial(one.id, {one.exercise: made[one.id].source}, (one.exercise,), self.seeds[1:], "late") for one in named
         ]
@@ -203,7 +227,7 @@ class _Audit:
         for tried in self._try("variants", map(self._full, found)):
             if checks := _failed(tried.results[0], self.every):
                 self.rejected[tried.trial.name] = checks
-                self.tell(f"right, and marked down: {tried.trial.name}: {', '.join(checks)}")
+                self.on_finding(f"right, and marked down: {tried.trial.name}: {', '.join(checks)}")
 
     def _full(self, one: Variant) -> Trial:
         exercises = (self.options.exercise,) if self.options.exercise else self.every
@@ -225,16 +249,16 @@ class _Audit:
                 source = {name: first[name].source}
                 trials += [Trial(f"wrong {name} ({first[name].name})", source, (name,), part) for part in parts]
         runs: dict[str, list[Found]] = {}
-        told: dict[str, int] = {}
+        reported: dict[str, int] = {}
         for tried in self._try("again and again", trials):
             runs.setdefault(tried.trial.name, []).extend(tried.results)
-            if (now := _steadiness(tried.trial.name, runs[tried.trial.name])).flips > told.get(now.submission, 0):
-                told[now.submission] = now.flips
-                self.tell(f"flips: {now.submission}: {now.flips} of {now.runs} runs: {', '.join(now.checks)}")
+            if (now := _steadiness(tried.trial.name, runs[tried.trial.name])).flips > reported.get(now.submission, 0):
+                reported[now.submission] = now.flips
+                self.on_finding(f"flips: {now.submission}: {now.flips} of {now.runs} runs: {', '.join(now.checks)}")
         self.steady = [_steadiness(name, results) for name, results in sorted(runs.items())]
 
     def report(self, seed: int, seconds: float) -> AuditReport:
-        """What the audit found."""
+        """Return what the audit found."""
         order = {name: place for place, name in enumerate(self.every)}
         return AuditReport(
             assignment=self.assignment.name,
@@ -245,7 +269,7 @@ class _Audit:
             rejected=self.rejected,
             steady=tuple(self.steady),
             diagnosed=not self.options.quick,
-            reach={name: tuple(sorted(others)) for name, others in self.reach.items()},
+            coverage={name: tuple(sorted(others)) for name, others in self.coverage.items()},
             stale=tuple(self.stale),
             contradictions=tuple(self.contradictions),
             errors=tuple(self.errors),
@@ -270,7 +294,7 @@ def _wrong(kind: str, exercise: str, tried: Tried, cause: str, right: bool) -> W
 
 
 def _steadiness(name: str, runs: list[Found]) -> Flip:
-    """How many runs ended otherwise than most, or than they should: the right one in full, the wrong one not."""
+    """Count the runs that ended otherwise than most, or than they should: the right one in full, the wrong one not."""
     endings = [frozenset(_failed(results, results)) for results in runs]
     wrong = [ending for ending in endings if ending]
     usual = max(wrong, key=endings.count, default=None) if name.startswith("wrong") else frozenset()

@@ -17,7 +17,7 @@ __all__ = ["Diagnosis"]
 
 
 @dataclass(frozen=True)
-class _KnownRival:
+class _KnownCandidate:
     """A misconception that has been run."""
 
     spec: Spec
@@ -29,25 +29,27 @@ class _KnownRival:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Names causes on the inputs of two seeds; `rivals` holds what each misconception gave in its exercise on both."""
+    """Names causes on the inputs of two seeds; `candidates` holds what each misconception gave on both."""
 
     specs: tuple[Spec, ...]
-    rivals: dict[str, tuple[Found, ...]]
+    candidates: dict[str, tuple[Found, ...]]
 
     def cause(self, exercise: str, results: Found, which: int = 0) -> str:
-        """The name of the cause of what an exercise lost on the seed number `which`; empty where none is named."""
-        run = [spec for spec in self.specs if spec.name in self.rivals]
-        rivals = [_KnownRival(spec, _by_name(self.rivals[spec.name][which].get(spec.exercise, ()))) for spec in run]
-        found = diagnose({exercise: results[exercise]}, rivals).get(exercise)
+        """Return the name of the cause of what an exercise lost on the seed number `which`, or nothing."""
+        run = [spec for spec in self.specs if spec.name in self.candidates]
+        known = [
+            _KnownCandidate(spec, _by_name(self.candidates[spec.name][which].get(spec.exercise, ()))) for spec in run
+        ]
+        found = diagnose({exercise: results[exercise]}, known).get(exercise)
         return found.name if found else ""
 
     def is_right(self, exercise: str, name: str, again: Found) -> bool:
-        """Whether a wrong solution behaves as the misconception `name` on the second seed too.
+        """Return whether a wrong solution behaves as the misconception `name` on the second seed too.
 
         The same checks fail, and the diagnosis, which compares what they saw, names it again.
         """
-        rival = self.rivals[name][1].get(exercise, [])
-        return _failed(again[exercise]) == _failed(rival) and self.cause(exercise, again, 1) == name
+        candidate = self.candidates[name][1].get(exercise, [])
+        return _failed(again[exercise]) == _failed(candidate) and self.cause(exercise, again, 1) == name
 
 
 def _by_name(results: Iterable[CheckResult]) -> dict[str, CheckResult]:

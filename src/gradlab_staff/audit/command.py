@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gradlab_staff.audit.audit import AuditOptions, audit
+from gradlab_staff.audit.audit import AuditOptions, audit, forget
 from gradlab_staff.audit.page import print_audit, write_page
 from gradlab_staff.course import Assignment
 from gradlab_staff.errors import CourseError
@@ -23,7 +23,7 @@ __all__ = ["run_audits"]
 def run_audits(
     assignments: Sequence[Assignment], options: Mapping[str, Any], *, as_json: bool, page: Path | None
 ) -> bool:
-    """Audit each, print what was found, and say whether there is nothing to mend.
+    """Audit each, print what was found, and return whether there is nothing to fix.
 
     Raises
     ------
@@ -36,20 +36,22 @@ def run_audits(
         raise CourseError(f"{asked.exercise}: expected an exercise, got an unknown name. Known: {', '.join(known)}.")
     reports = []
     for assignment in assignments:
-        with _bar(assignment.name) as (progress, tell):
-            reports.append(audit(assignment, asked, progress, tell))
+        with _bar(assignment.name) as (progress, on_finding):
+            reports.append(audit(assignment, asked, progress, on_finding))
         if not as_json:
             print_audit(reports[-1], Console())
     if as_json:
         sys.stdout.write(json.dumps({report.assignment: report.to_dict() for report in reports}, indent=1) + "\n")
     if page is not None:
         write_page(reports, page)
+    for assignment in assignments:  # not before: one that is run again goes on with the assignment that it was at
+        forget(assignment)
     return not any(report.faults for report in reports)
 
 
 @contextlib.contextmanager
 def _bar(name: str) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
-    """A bar on stderr (in a log a line for each tenth of a stage), and what to call as the audit goes on.
+    """Show a bar on stderr (in a log a line for each tenth of a stage), and give what to call as the audit goes on.
 
     What is found is written at once: an audit of an hour that is ended from outside has not been for nothing.
     """
@@ -66,7 +68,7 @@ def _bar(name: str) -> Iterator[tuple[Callable[[str, int, int], None], Callable[
                 logged.add(tenth)
                 console.print(f"{name}: {stage}, {done} of {total}", highlight=False)
 
-        def tell(finding: str) -> None:
+        def on_finding(finding: str) -> None:
             bar.console.print(f"{name}: {finding}", highlight=False, markup=False, soft_wrap=True)
 
-        yield progress, tell
+        yield progress, on_finding

@@ -84,4 +84,4 @@ def _summary(report: AuditReport) -> Iterator[str]:
     for kind, causes in numbers["causes"].items():
         named = f"{causes['named']} named, {causes['right']} rightly"
         yield f"Causes: of {causes['lost']} {kind}s that lost points {named}."
-    yield f"Seed {report.seed}; {report.seconds:.0f} s; {report.faults} to mend."
+    yield f"Seed {report.seed}; {report.seconds:.0f} s; {report.faults} to fix."

@@ -65,7 +65,7 @@ class AuditReport:
     steady: tuple[Flip, ...] = ()
     diagnosed: bool = True
     """Whether causes were looked for."""
-    reach: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    coverage: dict[str, tuple[str, ...]] = field(default_factory=dict)
     stale: tuple[str, ...] = ()
     """Recorded as equivalent, and made no more."""
     contradictions: tuple[str, ...] = ()
@@ -75,49 +75,49 @@ class AuditReport:
 
     @property
     def mutants(self) -> tuple[WrongTried, ...]:
-        """The mutants that were graded."""
+        """Return the mutants that were graded."""
         return tuple(one for one in self.wrong if one.kind == "mutant")
 
     @property
     def misconceptions(self) -> tuple[WrongTried, ...]:
-        """The misconceptions that were graded."""
+        """Return the misconceptions that were graded."""
         return tuple(one for one in self.wrong if one.kind == "misconception")
 
     @property
     def holes(self) -> tuple[Survivor, ...]:
-        """The survivors that nobody has justified."""
+        """Return the survivors that nobody has justified."""
         return tuple(one for one in self.survivors if not one.reason)
 
     @property
     def missed(self) -> tuple[WrongTried, ...]:
-        """The misconceptions that lost no point."""
+        """Return the misconceptions that lost no point."""
         return tuple(one for one in self.misconceptions if not one.lost)
 
     @property
     def doubly(self) -> tuple[WrongTried, ...]:
-        """What cost points in an exercise of others too."""
+        """Return what cost points in an exercise of others too."""
         return tuple(one for one in self.wrong if one.others)
 
     @property
     def misnamed(self) -> tuple[WrongTried, ...]:
-        """Whose named cause is not the right one, where these are more than may be."""
+        """Return whose named cause is not the right one, where these are more than may be."""
         named = [one for one in self.wrong if one.lost and one.cause]
         wrong = tuple(one for one in named if not one.cause_right)
         return wrong if len(named) - len(wrong) < NAMED_RIGHT * len(named) else ()
 
     @property
     def unnamed(self) -> tuple[WrongTried, ...]:
-        """The misconceptions that lost points and were not told by their own name, where causes were looked for."""
+        """Return the misconceptions that lost points under another name or none, where causes were looked for."""
         return tuple(one for one in self.misconceptions if self.diagnosed and one.lost and not one.cause_right)
 
     @property
     def flips(self) -> int:
-        """Runs that ended otherwise than they should."""
+        """Return runs that ended otherwise than they should."""
         return sum(one.flips for one in self.steady)
 
     @property
     def faults(self) -> int:
-        """How many things are to be mended."""
+        """Return how many things are to be fixed."""
         found: tuple[Sized, ...] = (
             *(self.holes, self.missed, self.doubly, self.unnamed, self.misnamed),
             *(self.rejected, self.contradictions, self.stale, self.errors),
@@ -125,7 +125,7 @@ class AuditReport:
         return sum(map(len, found)) + self.flips
 
     def exercises(self) -> dict[str, dict[str, int]]:
-        """The numbers of each exercise."""
+        """Return the numbers of each exercise."""
         table: dict[str, dict[str, int]] = {}
         for one in self.wrong:
             row = table.setdefault(one.exercise, dict.fromkeys(("mutants", "killed", "justified", "holes"), 0))
@@ -137,13 +137,13 @@ class AuditReport:
         return table
 
     def causes(self, kind: str) -> dict[str, int]:
-        """Of the wrong solutions of a kind that lost points: for how many a cause was named, and the right one."""
+        """Count, of the wrong solutions of a kind that lost points, those whose cause was named, and named rightly."""
         killed = [one for one in self.wrong if one.kind == kind and one.lost]
         named = [one for one in killed if one.cause]
         return {"lost": len(killed), "named": len(named), "right": sum(one.cause_right for one in named)}
 
     def summary(self) -> dict[str, Any]:
-        """The audit in numbers."""
+        """Return the audit in numbers."""
         return {
             "mutants": len(self.mutants),
             "killed": sum(one.lost for one in self.mutants),
@@ -162,7 +162,7 @@ class AuditReport:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole report as JSON holds it."""
+        """Return the whole report as JSON holds it."""
         return {
             **self.summary(),
             "exercises": self.exercises(),
@@ -173,7 +173,8 @@ class AuditReport:
             "misnamed_of": {one.id: one.cause for one in self.misnamed},
             "rejected_of": {name: list(checks) for name, checks in self.rejected.items()},
             "steady": [asdict(one) for one in self.steady],
-            "reach": {name: list(others) for name, others in self.reach.items()},
+            "coverage": (coverage := {name: list(others) for name, others in self.coverage.items()}),
+            "reach": coverage,  # its earlier name
             "stale": list(self.stale),
             "contradictions": list(self.contradictions),
             "errors": list(self.errors),

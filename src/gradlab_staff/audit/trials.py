@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from gradlab_staff.audit.kept import Kept
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import GradlabError
 from gradlab_staff.grading.checks import run_checks
-from gradlab_staff.grading.diagnosis import with_solutions
-from gradlab_staff.grading.run import CHECK_S, Run
+from gradlab_staff.grading.run import GradeOptions, Run, open_run
 from gradlab_staff.grading.verdict import CheckResult, Outcome
-from gradlab_staff.grading.worker import be_a_worker
-from gradlab_staff.sandbox.session import Session
+from gradlab_staff.intake.matching import with_solutions
+from gradlab_staff.pool import Pool, Worker, WorkerError
 
-__all__ = ["Crew", "Found", "Trial", "Tried", "crew", "lost", "try_out"]
+__all__ = ["Found", "Trial", "Trials", "Tried", "lost", "try_out"]
 
 Found = dict[str, list[CheckResult]]
 """By exercise, what its checks found."""
 
 WRONG_CHECK_S = 5.0
-"""How long a check of a wrong solution may take: longer than a right one's by far, and short enough to wait for."""
+"""Time limit of a check of a wrong solution: longer than a right one takes by far, and short enough to wait for."""
+TRIAL_S = 1800.0
+"""Time limit of a trial as a whole: then its worker is ended."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +52,6 @@ class Tried:
 
 
 @dataclass
-class _Run(Run):
-    """A run that waits for no check longer than it was told, whatever the check asks for itself."""
-
-    def limit_s(self, exercise: str, asked_s: float | None) -> float:
-        limit_s = super().limit_s(exercise, asked_s)
-        return limit_s if self.check_s >= CHECK_S else min(limit_s, 4 * self.check_s)
-
-
-@dataclass
 class _Going:
     """Whether to go on after a check; an object, so that each trial has its own."""
 
@@ -74,63 +64,75 @@ class _Going:
 
 
 def lost(results: Iterable[CheckResult]) -> bool:
-    """Whether these checks of an exercise cost points."""
+    """Return whether these checks of an exercise cost points."""
     return any(result.outcome is not Outcome.PASSED for result in results)
 
 
-def try_out(root: Path, name: str, trial: Trial) -> Tried:
+def try_out(root: Path, name: str, trial: Trial, options: GradeOptions | None = None) -> Tried:
     """Grade the trial on each of its seeds, in one host; in a worker process."""
     assignment = Course(root).assignment(name)
+    options = options or GradeOptions(fallback=trial.fallback)
     try:
-        session = Session(with_solutions(assignment, dict(trial.sources)))
-        if trial.stop != "never":
-            session.cell_s = 4 * WRONG_CHECK_S
-        try:
-            return Tried(trial, tuple(_results(assignment, session, trial, seed) for seed in trial.seeds))
-        finally:
-            session.stop()
+        with open_run(assignment, with_solutions(assignment, dict(trial.sources)), options) as run:
+            if trial.stop != "never":
+                run.session.cell_s = 4 * WRONG_CHECK_S
+            return Tried(trial, tuple(_results(run, trial, seed) for seed in trial.seeds))
     except GradlabError as error:
         return Tried(trial, error=str(error))
 
 
-def _results(assignment: Assignment, session: Session, trial: Trial, seed: int) -> Found:
-    """What each exercise's checks found; exercise by exercise, so that one that ends early leaves the others be."""
+def _results(run: Run, trial: Trial, seed: int) -> Found:
+    """Return what the graders find, exercise by exercise, so that one that ends early leaves the others be."""
     found: Found = {}
     for exercise in trial.exercises:
-        wrong = trial.stop != "never" and exercise in trial.sources
-        run = _Run(assignment, session, seed, check_s=WRONG_CHECK_S if wrong else CHECK_S)
-        run.fallback, run.go_on = trial.fallback, _Going(trial.stop)
-        run_checks(run, trial.name, [f"test_{exercise}.py"])
-        found |= run.results
+        one = run.again(seed)
+        if trial.stop != "never" and exercise in trial.sources:
+            one.hurry(WRONG_CHECK_S, longest_s=4 * WRONG_CHECK_S)
+        one.go_on = _Going(trial.stop)
+        run_checks(one, trial.name, [f"test_{exercise}.py"])
+        found |= one.results
     return found
 
 
-# -- workers ---
+# --- in worker processes
 
 
-class Crew:
-    """Worker processes that try out many trials."""
+@dataclass(frozen=True)
+class Trials:
+    """Tries out solutions in a pool of worker processes, and keeps what comes of each."""
 
-    def __init__(self, assignment: Assignment, pool: ProcessPoolExecutor) -> None:
-        self.assignment, self.pool = assignment, pool
+    assignment: Assignment
+    pool: Pool
+    kept: Kept
 
     def try_all(self, trials: Iterable[Trial]) -> Iterator[Tried]:
-        """The trials' results, as they come; of one whose process ended, the error."""
-        where = self.assignment.course.root, self.assignment.name
-        futures = {self.pool.submit(try_out, *where, trial): trial for trial in trials}
+        """Yield the results of the trials, as they come: first those that an audit before this one has kept."""
+        waiting = []
+        for trial in trials:
+            known = self.kept.get(_key(trial))
+            if known is None:
+                waiting.append(trial)
+            else:
+                yield Tried(trial, tuple(map(_found, known)))
+        for tried in self.pool.map(self._try, waiting):
+            if not tried.error:  # what failed is tried again by the next audit
+                self.kept.put(_key(tried.trial), [_plain(found) for found in tried.results])
+            yield tried
+
+    def _try(self, worker: Worker, trial: Trial) -> Tried:
         try:
-            for future in as_completed(futures):
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    yield Tried(futures[future], error="expected a result, but a worker process died")
-        finally:
-            for future in futures:
-                future.cancel()
+            return worker.call(try_out, self.assignment.course.root, self.assignment.name, trial, limit_s=TRIAL_S)
+        except WorkerError as error:
+            return Tried(trial, error=str(error))
 
 
-@contextmanager
-def crew(assignment: Assignment, workers: int) -> Iterator[Crew]:
-    """A crew of fresh interpreters, ended afterwards."""
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), be_a_worker) as pool:
-        yield Crew(assignment, pool)
+def _key(trial: Trial) -> list[Any]:
+    return ["trial", dict(trial.sources), trial.exercises, trial.seeds, trial.stop, trial.fallback]
+
+
+def _plain(found: Found) -> dict[str, Any]:
+    return {exercise: [asdict(result) for result in results] for exercise, results in found.items()}
+
+
+def _found(data: dict[str, Any]) -> Found:
+    return {exercise: [CheckResult.from_dict(result) for result in results] for exercise, results in data.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ __all__ = ["Assignment", "Cell", "Course", "Exercise", "read_notebook"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a notebook: its type, its source, its nbgrader metadata (or none)."""
+    """One cell of a notebook: its type, its source, its nbgrader metadata (or none); of a submission, its outputs."""
 
     cell_type: str
     source: str
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] = field(default_factory=dict)
+    outputs: tuple[dict[str, Any], ...] = ()
 
     @property
     def nbgrader(self) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import re
 import symtable
 import textwrap
 import warnings
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,13 +14,28 @@ from functools import cached_property
 from gradlab_staff.course import Assignment, Cell
 from gradlab_staff.course.magics import MAX_SOURCE_CHARS
 
-__all__ = ["BLANK", "Template", "bound", "exercise_of", "functions", "normal", "statements", "stub", "variables"]
+__all__ = [
+    "BLANK",
+    "UNANSWERED",
+    "Template",
+    "bound",
+    "exercise_of",
+    "functions",
+    "normal",
+    "released_text",
+    "statements",
+    "stub",
+    "variables",
+]
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 BLANK = re.compile(
     r"^([ \t]*)### BEGIN SOLUTION[ \t]*([^\n]*)\n(.*?)^[ \t]*### END SOLUTION[^\n]*", re.DOTALL | re.MULTILINE
 )
 """A blank of the instructor notebook: its indentation, its hint, the solution."""
+
+UNANSWERED = "*Your answer here.*"
+"""What a question is released with, as nbgrader_config.py has it."""
 
 _STUB_COLUMNS = 88
 _COMPREHENSIONS = {"dictcomp", "genexpr", "listcomp", "setcomp"}
@@ -59,6 +73,13 @@ def normal(source: str) -> str:
     return "\n".join(line.rstrip() for line in source.split("\n") if line.strip())
 
 
+def released_text(assignment: Assignment, cell: Cell) -> str:
+    """Return the source of an instructor's cell as students get it."""
+    if cell.cell_type == "code":
+        return stub(cell.source, f"{assignment.name}/{exercise_of(cell.id)}")
+    return BLANK.sub(UNANSWERED, cell.source)
+
+
 def exercise_of(id: str) -> str:
     """The name of the exercise that a solution cell belongs to."""
     return id.removesuffix("_solution")
@@ -74,7 +95,7 @@ class Template:
     def cells(self) -> dict[str, Cell]:
         """The code cells that have an id, by id, in order."""
         return {
-            cell.id: replace(cell, source=stub(cell.source, f"{self.assignment.name}/{exercise_of(cell.id)}"))
+            cell.id: replace(cell, source=released_text(self.assignment, cell))
             for cell in self.assignment.cells
             if cell.id and cell.cell_type == "code"
         }
@@ -85,14 +106,6 @@ class Template:
         return {id: place for place, id in enumerate(self.cells)}
 
     @cached_property
-    def by_source(self) -> dict[str, str]:
-        """The ids by normalised source; a source that stands twice names none."""
-        ids = defaultdict(list)
-        for id, cell in self.cells.items():
-            ids[normal(cell.source)].append(id)
-        return {source: found[0] for source, found in ids.items() if len(found) == 1}
-
-    @cached_property
     def defines(self) -> dict[str, set[str]]:
         """By solution cell: its functions and classes, or where it has none, its variables."""
         return {
@@ -101,22 +114,12 @@ class Template:
             if cell.id and cell.is_solution and cell.cell_type == "code"
         }
 
-    def recognise(self, cell: Cell) -> str:
-        """The id of the assignment's cell that a submission's cell is: by id, source or definitions."""
-        if cell.id in self.cells:
-            return cell.id
-        return self.by_source.get(normal(cell.source)) or next(self.solved_in(cell.source), "")
-
     def solved_in(self, source: str) -> Iterator[str]:
         """The solution cells, a function of which `source` defines, or all of their variables."""
         named, assigned = functions(source), variables(source)
         for id, names in self.defines.items():
             if names & named or (names and names <= named | assigned):
                 yield id
-
-    def is_released(self, id: str, source: str) -> bool:
-        """Whether `source` is that of the cell `id` as released."""
-        return normal(source) == normal(self.cells[id].source)
 
     def is_run(self, id: str) -> bool:
         """Whether the assignment's own text of the cell is needed for grading."""

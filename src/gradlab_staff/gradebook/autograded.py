@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from gradlab_staff.course import Assignment, Cell
-from gradlab_staff.course.template import Template, normal
 from gradlab_staff.grading.verdict import ExerciseResult, Verdict
-from gradlab_staff.intake.cells import find_notebook, read_submission
+from gradlab_staff.intake.matching import Matched, MatchedCell
+from gradlab_staff.intake.outputs import safe_prose, stream
 from gradlab_staff.pages.feedback import exercise_report
-from gradlab_staff.pages.outputs import clean, outputs_of, safe_outputs, safe_prose, stream
+from gradlab_staff.text import clean
 
-__all__ = ["Released", "ReleasedCell", "StudentCell", "Work", "autograded_notebook", "earned", "read_work"]
+__all__ = ["Released", "ReleasedCell", "autograded_notebook", "earned"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class ReleasedCell:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The metadata that nbgrader writes for such a cell."""
+        """Return the metadata that nbgrader writes for such a cell."""
         nbgrader = {
             "schema_version": 3,
             "grade_id": self.id,
@@ -55,45 +53,16 @@ class Released:
     kernelspec: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class StudentCell:
-    """A cell as submitted, the assignment's cell that grading took it for, and its raw outputs."""
-
-    cell: Cell
-    taken_for: str = ""
-    outputs: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a student handed in; `cells` is None where no notebook could be read."""
-
-    cells: tuple[StudentCell, ...] | None
-
-
-def read_work(assignment: Assignment, folder: Path) -> Work:
-    """What was handed in, with the assignment's cells recognised as grading recognises them."""
-    path, _ = find_notebook(folder, assignment)
-    received = read_submission(path) if path else None
-    if received is None or not received.readable:
-        return Work(None)
-    cells = received.cells
-    template = Template(assignment)
-    taken_for = [template.recognise(cell) if cell.cell_type == "code" else "" for cell in cells]
-    outputs = [*outputs_of(path), *([] for _ in cells)]
-    return Work(tuple(map(StudentCell, cells, taken_for, outputs)))
-
-
 def earned(result: ExerciseResult) -> float:
-    """The score as nbgrader takes it: never above the points, which rounding could exceed by half a cent."""
+    """Return the score as nbgrader takes it: never above the points, which rounding could exceed by half a cent."""
     return min(result.score, result.points)
 
 
-def autograded_notebook(released: Released, work: Work, verdict: Verdict) -> dict[str, Any]:
-    """The notebook, as plain data: nbformat 4.4, valid for nbgrader whatever was submitted."""
+def autograded_notebook(released: Released, work: Matched, verdict: Verdict) -> dict[str, Any]:
+    """Return the notebook as plain data: nbformat 4.4, valid for nbgrader whatever was submitted."""
     results = {result.name: result for result in verdict.exercises}
-    cells = [_rendered(cell, id, released, results) for cell, id in _placed(released, work.cells or ())]
-    if work.cells is None:
+    cells = [_rendered(cell, id, released, results) for cell, id in _placed(released, work.cells)]
+    if not work.readable:
         cells.insert(0, _unreadable(verdict))
     return {
         "nbformat": 4,
@@ -107,9 +76,14 @@ def autograded_notebook(released: Released, work: Work, verdict: Verdict) -> dic
     }
 
 
-def _placed(released: Released, cells: Sequence[StudentCell]) -> list[tuple[StudentCell | None, str]]:
-    """Each cell of the submission with the id that it carries on; missing cells (None) after the one they followed."""
-    placed: list[tuple[StudentCell | None, str]] = list(zip(cells, _ids(released, cells), strict=True))
+def _placed(released: Released, cells: Sequence[MatchedCell]) -> list[tuple[MatchedCell | None, str]]:
+    """Return each cell of the submission with the id that it carries on, each id once.
+
+    Missing cells (None) come after the one they followed.
+    """
+    placed: list[tuple[MatchedCell | None, str]] = [
+        (cell, cell.id if cell.main and cell.id in released.cells else "") for cell in cells
+    ]
     place = 0
     for id in released.cells:
         found = next((index for index, (_, known) in enumerate(placed) if known == id), None)
@@ -119,33 +93,9 @@ def _placed(released: Released, cells: Sequence[StudentCell]) -> list[tuple[Stud
     return placed
 
 
-def _ids(released: Released, cells: Sequence[StudentCell]) -> list[str]:
-    """The id of each cell, each id once: of copies the last that is not as released, for that one counts.
-
-    A cell that lost its metadata is known by what grading took it for, or by its text.
-    """
-    by_source = {normal(cell.source): id for id, cell in released.cells.items()}
-    ids = [item.cell.id if item.cell.id in released.cells else "" for item in cells]
-    for index, item in enumerate(cells):
-        id = item.taken_for or by_source.get(normal(item.cell.source), "")
-        if not ids[index] and id not in ids:
-            ids[index] = id
-    for id in {id for id in ids if ids.count(id) > 1 and id}:
-        main = _main(id, ids, cells, released)
-        ids = ["" if known == id and index != main else known for index, known in enumerate(ids)]
-    return ids
-
-
-def _main(id: str, ids: Sequence[str], cells: Sequence[StudentCell], released: Released) -> int:
-    copies = [index for index, known in enumerate(ids) if known == id]
-    untouched = normal(released.cells[id].source)
-    changed = [index for index in copies if normal(cells[index].cell.source) != untouched]
-    return (changed or copies)[-1]
-
-
-def _rendered(item: StudentCell | None, id: str, released: Released,
+def _rendered(item: MatchedCell | None, id: str, released: Released,
               results: Mapping[str, ExerciseResult]) -> dict[str, Any]:  # fmt: skip
-    """One cell as nbformat has it."""
+    """Return one cell as nbformat has it."""
     known = released.cells.get(id)
     if known is None:
         assert item is not None
@@ -154,16 +104,16 @@ def _rendered(item: StudentCell | None, id: str, released: Released,
     if known.cell_type != "code":
         text = source if source == known.source else safe_prose(source)  # the assignment's own may hold HTML
         return {"cell_type": known.cell_type, "metadata": known.metadata, "source": text}
-    outputs = safe_outputs(item.outputs) if item else []
+    outputs = list(item.cell.outputs) if item else []
     if known.grade and not known.solution and id in results:
         outputs = grade_outputs(results[id])
     return _code(source, known.metadata, outputs)
 
 
-def _own(item: StudentCell) -> dict[str, Any]:
-    """A cell that the student added."""
+def _own(item: MatchedCell) -> dict[str, Any]:
+    """Return a cell that the student added."""
     if item.cell.cell_type == "code":
-        return _code(item.cell.source, {}, safe_outputs(item.outputs))
+        return _code(item.cell.source, {}, list(item.cell.outputs))
     kind = "markdown" if item.cell.cell_type == "markdown" else "raw"
     return {"cell_type": kind, "metadata": {}, "source": safe_prose(item.cell.source)}
 
@@ -179,7 +129,7 @@ def _code(source: str, metadata: dict[str, Any], outputs: list[dict[str, Any]]) 
 
 
 def grade_outputs(result: ExerciseResult) -> list[dict[str, Any]]:
-    """What a grade cell shows: the report, and the score as nbgrader reads it (the first result is decisive)."""
+    """Return what a grade cell shows: the report, and the score as nbgrader reads it (the first result is decisive)."""
     score = {"text/plain": repr(earned(result))}
     return [
         stream(exercise_report(result) + "\n"),
@@ -188,6 +138,6 @@ def grade_outputs(result: ExerciseResult) -> list[dict[str, Any]]:
 
 
 def _unreadable(verdict: Verdict) -> dict[str, Any]:
-    remarks = "\n".join(f"- {safe_prose(clean(remark))}" for remark in verdict.remarks)
-    text = f"**The notebook could not be read; the cells below are the assignment's.**\n\n{remarks}"
+    warnings = "\n".join(f"- {safe_prose(clean(warning))}" for warning in verdict.warnings)
+    text = f"**The notebook could not be read; the cells below are the assignment's.**\n\n{warnings}"
     return {"cell_type": "markdown", "metadata": {}, "source": text}

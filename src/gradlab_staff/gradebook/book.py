@@ -12,8 +12,8 @@ from typing import Any
 from gradlab_staff.course import Assignment
 from gradlab_staff.errors import GradebookError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
-from gradlab_staff.gradebook.autograded import Released, Work, autograded_notebook, earned, read_work
-from gradlab_staff.gradebook.folders import fill_folder, laid_over, supporting_files
+from gradlab_staff.gradebook.autograded import Released, autograded_notebook, earned
+from gradlab_staff.gradebook.folders import fill_folder, laid_over
 from gradlab_staff.gradebook.release import nbgrader_app, save_cells
 from gradlab_staff.gradebook.rows import (
     marks_of,
@@ -24,6 +24,8 @@ from gradlab_staff.gradebook.rows import (
     unchanged_cells,
 )
 from gradlab_staff.grading.verdict import Verdict
+from gradlab_staff.intake.matching import Matched
+from gradlab_staff.intake.received import Received, supporting_files
 from gradlab_staff.pages.feedback import feedback_page
 
 __all__ = ["Gradebook"]
@@ -65,8 +67,8 @@ class Gradebook:
         finally:
             rows.close()
 
-    def record(self, verdict: Verdict, folder: Path) -> None:
-        """Enter `verdict` on the submission in `folder`: gradebook rows, ``autograded/`` and ``feedback/``.
+    def record(self, verdict: Verdict, work: Matched, received: Received) -> None:
+        """Enter the verdict on a submission: gradebook rows, ``autograded/`` and ``feedback/``, from its private copy.
 
         Scores, marks and comments given by hand stay. Nothing is entered where anything fails.
 
@@ -75,28 +77,27 @@ class Gradebook:
         GradebookError
             Where the gradebook stays locked or cannot be written.
         """
-        work = read_work(self.assignment, folder)
         notebook = autograded_notebook(self.released, work, verdict)
         try:
-            patiently(lambda: self._enter(verdict, work, notebook, folder), self.app.coursedir.db_url)
+            patiently(lambda: self._enter(verdict, work, notebook, received), self.app.coursedir.db_url)
         except OSError as error:
             raise GradebookError(
                 f"{self.assignment.name} submission={verdict.student}: expected to write autograded/ and feedback/, "
-                f"got: {error}. Entered nothing. Mend the folder's permissions or free some space, and run it again."
+                f"got: {error}. Entered nothing. Fix the folder's permissions or free some space, and run it again."
             ) from error
 
-    def _enter(self, verdict: Verdict, work: Work, notebook: dict[str, Any], folder: Path) -> None:
+    def _enter(self, verdict: Verdict, work: Matched, notebook: dict[str, Any], received: Received) -> None:
         db = self.rows.db
         before = self._autograded_mark(verdict.student)
         try:
-            submitted = self._submission(verdict.student, timestamp_of(folder))
+            submitted = self._submission(verdict.student, timestamp_of(received))
             self._score(submitted, verdict, work, notebook)
             db.flush()
             self._penalise(submitted, verdict.student)
             db.flush()
             page = feedback_page(notebook, verdict, marks_of(submitted))
             # Files first: where the commit fails, the gradebook still says that the submission is to be graded.
-            self._write_folders(verdict.student, notebook, page, folder)
+            self._write_folders(verdict.student, notebook, page, received)
             db.commit()
         except BaseException:
             db.rollback()
@@ -122,7 +123,7 @@ class Gradebook:
         db.flush()
         return notebook_row(db, self.rows.find_notebook(name, name), submission)
 
-    def _score(self, submitted: Any, verdict: Verdict, work: Work, notebook: dict[str, Any]) -> None:
+    def _score(self, submitted: Any, verdict: Verdict, work: Matched, notebook: dict[str, Any]) -> None:
         """Scores and automatic comments, by the rules of nbgrader's SaveAutoGrades.
 
         One thing is kinder: what a person has looked at is shown again only where it, or its verdict, has changed.
@@ -130,16 +131,16 @@ class Gradebook:
         unchanged = unchanged_cells(notebook)
         scores = {result.name: earned(result) for result in verdict.exercises}
         scores |= dict.fromkeys(unchanged - scores.keys(), 0.0)
-        unread = work.cells is None
+        unread = not work.readable
         seen = self._is_entered(verdict.student, notebook)
         for grade in submitted.grades:
             auto_score = scores.get(grade.name)
             if not seen or grade.auto_score != auto_score:
                 grade.needs_manual_grade = grade.manual_score is not None or auto_score is None or unread
             grade.auto_score = auto_score
-        remarks = "\n".join(verdict.remarks) if unread else ""
+        warnings = "\n".join(verdict.warnings) if unread else ""
         for comment in submitted.comments:
-            comment.auto_comment = remarks or (_NO_RESPONSE if comment.name in unchanged else None)
+            comment.auto_comment = warnings or (_NO_RESPONSE if comment.name in unchanged else None)
 
     def _penalise(self, submitted: Any, student: str) -> None:
         """The late penalty, from the course's plugin, as nbgrader's AssignLatePenalties asks for it."""
@@ -173,10 +174,10 @@ class Gradebook:
         except (OSError, ValueError):
             return False
 
-    def _write_folders(self, student: str, notebook: dict[str, Any], page: str, folder: Path) -> None:
+    def _write_folders(self, student: str, notebook: dict[str, Any], page: str, received: Received) -> None:
         coursedir, name = self.app.coursedir, self.assignment.name
         feedback = Path(coursedir.format_path(coursedir.feedback_directory, student, name))
-        files = laid_over(supporting_files(folder), supporting_files(self.assignment.notebook.parent))
+        files = laid_over(received.files, supporting_files(self.assignment.notebook.parent))
         fill_folder(self._autograded(student), {**files, f"{name}.ipynb": _text(notebook)}, mode=0o444)
         stamp = {path: source for path, source in files.items() if path == "timestamp.txt"}
         fill_folder(feedback, {**stamp, f"{name}.html": page}, mode=0o644)

@@ -12,9 +12,12 @@ from typing import Any
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import GradebookError, GraderError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
-from gradlab_staff.gradebook.autograded import autograded_notebook, read_work
+from gradlab_staff.gradebook.autograded import autograded_notebook
 from gradlab_staff.gradebook.book import Gradebook
 from gradlab_staff.gradebook.rows import marks_of
+from gradlab_staff.grading import batch
+from gradlab_staff.grading.batch import Graded
+from gradlab_staff.grading.run import GradeOptions
 from gradlab_staff.grading.verdict import Verdict
 from gradlab_staff.pages.feedback import feedback_page
 
@@ -44,24 +47,21 @@ class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nb
         about = resources["nbgrader"]
         assignment = Course.find(Path.cwd()).assignment(about["assignment"])  # nbgrader works in the course's folder
         folder = assignment.course.root / "submitted" / about["student"] / assignment.name
-        verdict = _verdict(assignment, folder, about["student"])
-        work = read_work(assignment, folder)
-        if work.cells is None:  # nbgrader would enter a plain zero; reported as failed, a person looks at it
-            raise GradebookError(f"{assignment.name} submission={verdict.student}: {' '.join(verdict.remarks)}")
+        graded = _graded(assignment, folder, about["student"])
+        verdict = graded.verdict
+        if verdict is None:
+            raise GraderError(graded.error)
+        if not graded.notebook.readable:  # nbgrader would enter a plain zero; reported as failed, a person looks at it
+            raise GradebookError(f"{assignment.name} submission={verdict.student}: {' '.join(verdict.warnings)}")
         with Gradebook.open(assignment) as book:
-            notebook = autograded_notebook(book.released, work, verdict)
+            notebook = autograded_notebook(book.released, graded.notebook, verdict)
         return nbgrader.from_dict(notebook), resources
 
 
-def _verdict(assignment: Assignment, folder: Path, student: str) -> Verdict:
-    from gradlab_staff.grading.batch import grade_all
-    from gradlab_staff.grading.grade import GradeOptions
-
+def _graded(assignment: Assignment, folder: Path, student: str) -> Graded:
     with _light_workers():
-        (graded,) = grade_all(assignment, {student: folder}, GradeOptions(), workers=1)
-    if graded.verdict is None:
-        raise GraderError(graded.error)
-    return graded.verdict
+        (graded,) = batch.grade_all(assignment, {student: folder}, GradeOptions(), workers=1)
+    return graded
 
 
 @contextlib.contextmanager

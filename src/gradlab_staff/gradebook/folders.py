@@ -5,52 +5,13 @@ Nothing is forced to the disk: what a power cut takes, the next run of ``gradlab
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from gradlab_staff.intake.received import is_linked
-
-__all__ = ["fill_folder", "laid_over", "supporting_files"]
-
-_MAX_FILE_BYTES = 16 << 20
-_MAX_ALL_BYTES = 64 << 20
-_MAX_FILES = 200
-_MAX_NAME_BYTES = 1000  # of a path below the folder: the system allows 4096 for the whole
-_IGNORED = (".ipynb_checkpoints", "__pycache__", "feedback")  # as nbgrader does
-
-
-def supporting_files(folder: Path) -> dict[str, Path]:
-    """The files beside a notebook, by their path in `folder`: what formgrader may show next to it.
-
-    Links are left out, for they may point at anything; so are huge files, and what cannot be read or named.
-    """
-    found: dict[str, Path] = {}
-    room: float = _MAX_ALL_BYTES
-    if is_linked(folder):
-        return found
-    for root, folders, files in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if name not in _IGNORED and not name.endswith(".ipynb"))
-        for path in (Path(root, name) for name in sorted(files)):
-            name = str(path.relative_to(folder))
-            shown = path.suffix.lower() not in (".ipynb", ".pyc") and len(os.fsencode(name)) <= _MAX_NAME_BYTES
-            if shown and len(found) < _MAX_FILES and (size := _size(path)) <= min(room, _MAX_FILE_BYTES):
-                found[name] = path
-                room -= size
-    return found
-
-
-def _size(path: Path) -> float:
-    """The bytes of a regular file that may be read; without bound for anything else."""
-    try:
-        status = path.lstat()
-    except OSError:  # longer than a path may be
-        return math.inf
-    return status.st_size if stat.S_ISREG(status.st_mode) and os.access(path, os.R_OK) else math.inf
+__all__ = ["fill_folder", "laid_over"]
 
 
 def laid_over(under: Mapping[str, Path], over: Mapping[str, Path]) -> dict[str, Path]:

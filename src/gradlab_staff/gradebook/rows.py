@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -14,7 +13,8 @@ from gradlab_staff.course import Assignment
 from gradlab_staff.errors import GradebookError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
 from gradlab_staff.gradebook.autograded import Released, ReleasedCell
-from gradlab_staff.intake.received import is_linked, read_file
+from gradlab_staff.intake.files import read_file
+from gradlab_staff.intake.received import Received
 from gradlab_staff.pages.feedback import Mark, Marks
 
 __all__ = ["marks_of", "notebook_row", "patiently", "released_cells", "timestamp_of", "unchanged_cells"]
@@ -62,12 +62,12 @@ def unchanged_cells(notebook: dict[str, Any]) -> set[str]:
     return {c.metadata.nbgrader.grade_id for c in cells if nbgrader.compute_checksum(c) == c.metadata.nbgrader.checksum}
 
 
-def timestamp_of(folder: Path) -> Any:
-    """When the submission was handed in, in UTC; None where ``timestamp.txt`` does not say."""
+def timestamp_of(received: Received) -> Any:
+    """Return when the submission was handed in, in UTC; None where ``timestamp.txt`` does not say."""
     try:
-        if is_linked(folder):
+        if "timestamp.txt" not in received.files:
             return None
-        text = read_file(folder / "timestamp.txt", 1000).decode().strip()
+        text = read_file(received.files["timestamp.txt"], 1000).decode().strip()
         return nbgrader.parse_utc(text) if text else None
     except (OSError, ValueError, ArithmeticError):  # of a decimal too: dateutil reads "1e999" as one
         return None

@@ -7,24 +7,16 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_limits
 
 from gradlab_staff.errors import GraderError
-from gradlab_staff.grading.plugin import RUN
+from gradlab_staff.grading.plugin import GraderPlugin
 from gradlab_staff.grading.run import Run
 
 __all__ = ["run_checks"]
-
-
-@dataclass
-class _Carrier:
-    """How a run gets into pytest: as a plug-in by the name of `RUN`."""
-
-    run: Run
 
 
 def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None) -> None:
@@ -41,24 +33,31 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
     targets = [f"{folder}/{check}" for check in checks] if checks is not None else [str(folder)]
     _forget_others(folder, run.assignment.course.root)
     said = io.StringIO()
-    # One thread: the arrays of graders are small, and workers already use every core.
+    # As many threads as the host has, which is one: the arrays are small, and workers already use every core.
     with (
         _no_settings_of_the_shell(),
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(said),
-        threadpool_limits(1),
+        threadpool_limits(run.session.limits.threads),
     ):
         code = pytest.main(
             [
                 *targets,
-                *("--disable-plugin-autoload", "-p", "gradlab_staff.grading.plugin"),
-                *("-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:unraisableexception"),
+                *(
+                    "--disable-plugin-autoload",
+                    "-p",
+                    "no:cacheprovider",
+                    "-p",
+                    "no:faulthandler",
+                    "-p",
+                    "no:unraisableexception",
+                ),
                 *("-q", "--no-header", "--no-summary", "--tb=short", "--capture=no", "--import-mode=importlib"),
                 *("--rootdir", str(run.assignment.course.root), "-c", os.devnull, "-W", "ignore"),
             ],
-            plugins=[named := _Named(_Carrier(run))],
+            plugins=[GraderPlugin(lambda folder: run), interruption := _Interruption()],
         )
-    if named.interrupted:
+    if interruption.came:
         raise KeyboardInterrupt
     ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
     missing = [] if checks is not None else [e.id for e in run.assignment.exercises if e.name not in run.results]
@@ -94,16 +93,11 @@ def _no_settings_of_the_shell() -> Iterator[None]:
         os.environ.update(settings)
 
 
-class _Named:
-    """Registers a carrier under the name by which the plug-in looks for it, and hears of Ctrl-C."""
+class _Interruption:
+    """Hears of Ctrl-C, which pytest keeps to itself."""
 
-    def __init__(self, carrier: _Carrier) -> None:
-        self.carrier = carrier
-        self.interrupted = False
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.pluginmanager.register(self.carrier, RUN)
+    came = False
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember Ctrl-C, which pytest keeps to itself; a run that was told to stop ends in a subclass of it."""
-        self.interrupted = type(excinfo.value) is KeyboardInterrupt
+        """Remember Ctrl-C; a run that was told to stop ends in a subclass of it."""
+        self.came = type(excinfo.value) is KeyboardInterrupt

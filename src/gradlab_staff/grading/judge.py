@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from gradlab_staff.course.reference import is_reference
 from gradlab_staff.grading.evidence import describe, is_numeric, observe
-from gradlab_staff.grading.submission import Remote
+from gradlab_staff.sandbox.remote import Remote
 
 __all__ = [
     "CheckFailed",

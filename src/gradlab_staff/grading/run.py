@@ -1,15 +1,16 @@
-"""A run of hidden graders on one submission: what the pytest plugin fills, and what a verdict is made of."""
+"""A run of hidden graders on one submission: what the pytest plug-in fills, and what a verdict is made of."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+import secrets
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,12 +18,15 @@ import numpy as np
 
 from gradlab_staff.course import Assignment
 from gradlab_staff.course.reference import is_reference, reference_namespace
-from gradlab_staff.grading.submission import Submission
+from gradlab_staff.grading.submission import Submission, open_submission
 from gradlab_staff.grading.verdict import CheckResult, Outcome
+from gradlab_staff.intake.matching import Matched
+from gradlab_staff.intake.plan import plan
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
+from gradlab_staff.sandbox.limits import Limits
 from gradlab_staff.sandbox.session import Session
 
-__all__ = ["CHECK_S", "Failure", "Run"]
+__all__ = ["CHECK_S", "UNSAFE", "Failure", "GradeOptions", "Run", "new_seed", "open_run"]
 
 CHECK_S = 20.0
 """How long one check may take, on a machine that is not overloaded."""
@@ -30,6 +34,8 @@ AFTER_TIME_OUT_S = 3.0
 """How long a further check of an exercise may take that has timed out before."""
 TIME_OUTS = 3
 """After so many time-outs the other checks of an exercise are not run."""
+
+UNSAFE = "graded with --unsafe-no-sandbox: nothing protected the machine, and this verdict can be forged."
 
 _NOT_CALLABLE = re.compile(r"'([\w.]+)' object is not callable")  # a check calls what should be a function
 
@@ -43,7 +49,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException, limit_s: float) -> Failure | None:
-        """The failure that an exception stands for; None where the exception is the kit's own."""
+        """Return the failure that an exception stands for; None where the exception is the kit's own."""
         if isinstance(error, SubmissionError):
             if error.stub:
                 return cls(Outcome.NOT_ATTEMPTED, f"Not attempted: {error.message}")
@@ -66,55 +72,102 @@ class Failure:
         return None
 
 
-@dataclass
-class Run:
-    """One submission under the hidden graders of its assignment."""
+@dataclass(frozen=True)
+class GradeOptions:
+    """How to grade: the seed (None: a fresh one), the time limits of checks, what holds the sandbox."""
 
-    assignment: Assignment
-    session: Session
-    seed: int
-    check_s: float = CHECK_S
-    untouched: frozenset[str] = frozenset()
-    """The exercises whose cells are as released: what fails there was not attempted."""
+    seed: int | None = None
+    timeout_s: float | None = None
+    """Time limit of a check that sets none of its own."""
+    unsafe_no_sandbox: bool = False
     fallback: bool = True
     """Whether a check that fails with stand-ins is tried once more with the student's own names."""
+    limits: Limits = field(default_factory=Limits)
+
+
+def new_seed() -> int:
+    """Return a seed that nobody can foresee: 53 bits, which JSON keeps exactly."""
+    return secrets.randbits(53)
+
+
+@dataclass
+class Run:
+    """One submission under the hidden graders of its assignment, on one seed."""
+
+    assignment: Assignment
+    submission: Submission
+    options: GradeOptions
+    seed: int
+    warnings: tuple[str, ...] = ()
+    unchanged: frozenset[str] = frozenset()
+    """The exercises whose cells are as released: what fails there was not attempted."""
     go_on: Callable[[str, CheckResult], bool] = lambda exercise, result: True
     """Asked after each check; the run stops where it says no."""
+    longest_s: float = float("inf")
+    """Time limit of any check, whatever it sets itself."""
     results: dict[str, list[CheckResult]] = field(default_factory=dict)
     stood_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
     kit_errors: list[str] = field(default_factory=list)
-    submission: Submission = field(init=False)
 
     def __post_init__(self) -> None:
-        self.submission = Submission(self.session, judged=self.results)
+        self.submission.judged = self.results
+
+    def again(self, seed: int) -> Run:
+        """Return a run of the same submission, in the same host, on another seed."""
+        return Run(self.assignment, self.submission, self.options, seed, self.warnings, self.unchanged, self.go_on)
+
+    def hurry(self, check_s: float, *, longest_s: float) -> None:
+        """Wait for a check no longer than `check_s`, or `longest_s` where it sets more itself."""
+        self.options = replace(self.options, timeout_s=check_s)
+        self.longest_s = longest_s
+
+    @property
+    def session(self) -> Session:
+        """Return the session with the submission's host."""
+        return self.submission._session
+
+    @property
+    def check_s(self) -> float:
+        """Return the time limit of a check that sets none of its own, in seconds."""
+        return self.options.timeout_s or CHECK_S
+
+    def close(self) -> None:
+        """End the submission's host."""
+        self.session.stop()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @cached_property
     def reference(self) -> Any:
-        """The instructor notebook's own names, made for this run alone."""
+        """Return the instructor notebook's own names, made for this run alone."""
         return reference_namespace(self.assignment)
 
     def generator(self, check: str) -> np.random.Generator:
-        """The source of a check's random inputs."""
+        """Return the source of a check's random inputs."""
         return np.random.default_rng([self.seed, zlib.crc32(check.encode())])
 
     def _derived(self, purpose: str) -> int:
-        """A seed that tells nothing of the run's own: the submission sees it, and must not foresee a check's inputs."""
+        """Return a seed that tells nothing of the run's own: the submission sees it, and must foresee no inputs."""
         digest = hashlib.blake2b(f"{self.seed} {purpose}".encode(), digest_size=4).digest()
         return int.from_bytes(digest, "little")
 
     def limit_s(self, exercise: str, asked_s: float | None) -> float:
-        """How long the next check of `exercise` may take; raises `HostTimedOutError` where enough have timed out."""
+        """Return how long the next check of `exercise` may take; raise `HostTimedOutError` where too many timed out."""
         late = sum(result.outcome is Outcome.TIMED_OUT for result in self.results.get(exercise, ()))
         if late >= TIME_OUTS:
             raise HostTimedOutError(f"Not run: {TIME_OUTS} checks of this exercise timed out. Does a loop never end?")
         # A busy machine gives everyone more time: a slow answer must not be the TA's other work.
         busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
         limit_s = AFTER_TIME_OUT_S if late else self.check_s
-        return busy * (max(limit_s, asked_s) if asked_s else limit_s)
+        return min(busy * (max(limit_s, asked_s) if asked_s else limit_s), self.longest_s)
 
     @contextmanager
     def check(self, name: str, names: tuple[str, ...], limit_s: float) -> Iterator[Submission]:
-        """The submission, ready for one check: seeded, the stand-ins in place, the clock running."""
+        """Make the submission ready for one check: seeded, the stand-ins in place, the clock running."""
         self.session.request("seed", seed=self._derived(f"submission {name}"))
         np.random.seed(self._derived(f"reference {name}"))  # the reference's own draws, where it stands in
         self.submission.calls.clear()
@@ -125,3 +178,14 @@ class Run:
                 yield self.submission
             finally:
                 self.session.deadline = float("inf")
+
+
+def open_run(assignment: Assignment, notebook: Matched, options: GradeOptions | None = None) -> Run:
+    """Return a run of the hidden graders on a submission's notebook, ready to begin; close it in the end."""
+    options = options or GradeOptions()
+    planned = plan(assignment, notebook)
+    unsafe = options.unsafe_no_sandbox
+    submission = open_submission(planned.code, options.limits, unsafe=unsafe, hidden=(assignment.course.root,))
+    warnings = (*((UNSAFE,) if unsafe else ()), *notebook.warnings, *planned.warnings)
+    seed = new_seed() if options.seed is None else options.seed
+    return Run(assignment, submission, options, seed, warnings, planned.unchanged)

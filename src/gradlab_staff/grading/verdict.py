@@ -42,6 +42,11 @@ class CheckResult:
     with_own: bool = False
     """Whether it passed at the second try only, with the student's own names in the place of stand-ins."""
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> CheckResult:
+        """Return the result that `asdict` made plain data of."""
+        return cls(**{**data, "outcome": Outcome(data["outcome"])})
+
 
 @dataclass(frozen=True)
 class ExerciseResult:
@@ -55,12 +60,12 @@ class ExerciseResult:
 
     @property
     def name(self) -> str:
-        """The id of the grade cell: what follows the slash."""
+        """Return the id of the grade cell: what follows the slash."""
         return self.id.split("/", 1)[1]
 
     @property
     def score(self) -> float:
-        """Points earned: the share of the weights that passed, to two decimals and never above the points."""
+        """Return the points earned: the share of the weights that passed, to two decimals, at most all."""
         total = sum(check.weight for check in self.checks)
         passed = sum(check.weight for check in self.checks if check.outcome is Outcome.PASSED)
         return min(round(self.points * passed / total, 2), self.points) if total else 0.0
@@ -75,38 +80,38 @@ class Verdict:
     notebook: str
     seed: int
     exercises: tuple[ExerciseResult, ...]
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     sandbox: str = ""
     cpu_s: float = 0.0
     digest: str = ""
 
     @property
     def score(self) -> float:
-        """Points earned over all exercises that are graded by machine."""
+        """Return the points earned over all exercises that are graded by machine."""
         return round(sum(exercise.score for exercise in self.exercises), 2)
 
     @property
     def max_score(self) -> float:
-        """Points that the machine-graded exercises are worth together."""
+        """Return the points that the machine-graded exercises are worth together."""
         return sum(exercise.points for exercise in self.exercises)
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict as JSON-ready plain data."""
-        return asdict(self)
+        """Return the verdict as JSON-ready plain data; `remarks` is an earlier name of `warnings`, for old readers."""
+        return {**asdict(self), "remarks": list(self.warnings)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Verdict:
-        """The verdict that `to_dict` wrote."""
+        """Return the verdict that `to_dict` wrote, in this version or an earlier one."""
+        data = dict(data)
+        warnings = data.pop("remarks", ())
         exercises = tuple(
             ExerciseResult(
                 id=exercise["id"],
                 points=exercise["points"],
-                checks=tuple(
-                    CheckResult(**{**check, "outcome": Outcome(check["outcome"])}) for check in exercise["checks"]
-                ),
+                checks=tuple(map(CheckResult.from_dict, exercise["checks"])),
                 misconception=Misconception(**exercise["misconception"]) if exercise["misconception"] else None,
                 stood_in=tuple(exercise["stood_in"]),
             )
             for exercise in data["exercises"]
         )
-        return cls(**{**data, "exercises": exercises, "remarks": tuple(data["remarks"])})
+        return cls(**{**data, "exercises": exercises, "warnings": tuple(data.get("warnings", warnings))})

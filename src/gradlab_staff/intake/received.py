@@ -1,240 +1,332 @@
-"""A submission as it was received: its notebook found in a folder, and read, whatever it holds."""
+"""The private copy of what was handed in: read once, and all that is judged, quoted and kept is that copy.
+
+A student's folder may change while it is graded: a notebook that is swapped between its fingerprint and its grading
+would be kept as the verdict on the other. So nothing but this module reads ``submitted/``.
+"""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import fcntl
+import hashlib
+import itertools
 import os
-import re
-import stat
-import unicodedata
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import accumulate
-from pathlib import Path
-from typing import Any
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
-from gradlab_staff.course import Assignment, Cell
-from gradlab_staff.course.magics import MAX_SOURCE_CHARS
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.errors import GradlabError
+from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, HandedIn, files_in, files_in_zip, is_linked
+from gradlab_staff.intake.notebook import open_notebook
+from gradlab_staff.text import one_line
 
-__all__ = ["MAX_NOTEBOOK_BYTES", "Received", "find_notebook", "is_linked", "printable", "read_file", "read_submission"]
+__all__ = ["Inbox", "Received", "open_inbox", "receive", "supporting_files"]
 
-MAX_NOTEBOOK_BYTES = 512 << 20
-"""The largest notebook that is read: twice what the largest real ones hold."""
-
-_MAX_CELLS = 10_000
-_MAX_CODE_CHARS = 256 << 10  # of one submission: each cell is compiled several times
-_MAX_FILES = 1_000
 _MAX_CANDIDATES = 20
-_MAX_VALUES = 20_000_000  # of a notebook: what Python makes of "[],[],[]" is 24 times as large
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_FILES = 200
+_MAX_FILE_BYTES = 16 << 20
+_MAX_ALL_BYTES = 64 << 20
+_MAX_NAME_BYTES = 1000  # of a path below the folder: the system allows 4096 for the whole
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Received:
-    """The cells of a submission's notebook: none where it is not readable, and then the remark says why."""
+    """A submission in order: the notebook under the assignment's name, and the files beside it by their paths.
 
-    cells: tuple[Cell, ...]
-    remarks: tuple[str, ...] = ()
-    readable: bool = True
-
-
-def printable(text: object, limit: int = 120) -> str:
-    """`text` on one line, without control characters or lone surrogates, cut to `limit` characters."""
-    cut = str(text)[: 4 * limit]
-    line = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in cut)
-    line = " ".join(line.split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
-
-
-def find_notebook(folder: Path, assignment: Assignment) -> tuple[Path | None, list[str]]:
-    """The submission's notebook in `folder`, or None; and remarks where it is not simply the expected file.
-
-    The expected name wins; else the notebook with most of the assignment's cells. Links are not followed.
+    `notebook` is None where there is none to be read; `name` is what it was called when it was handed in.
     """
-    if is_linked(folder):
-        return None, [f"expected a folder with {assignment.name}.ipynb, got a symbolic link. Copy the folder itself."]
-    if not folder.is_dir():
-        return None, [f"expected a folder with {assignment.name}.ipynb, got none."]
-    found, remarks = _notebooks(folder)
-    if not found:
-        return None, [*remarks, f"expected {assignment.name}.ipynb, got no notebook in the folder."]
-    expected = folder / f"{assignment.name}.ipynb"
-    chosen = expected if expected in found else _best(found, assignment)
-    if chosen != expected:
-        where = printable(chosen.relative_to(folder))
-        remarks.append(f"expected {expected.name}, got {where}. Graded it.")
-    if others := [printable(path.relative_to(folder)) for path in found if path != chosen]:
-        names = printable(", ".join(others), 300)
-        remarks.append(f"expected one notebook, got {len(found)}. Not graded: {names}.")
-    return chosen, remarks
+
+    folder: Path
+    notebook: Path | None = None
+    name: str = ""
+    warnings: tuple[str, ...] = ()
+    files: dict[str, Path] = field(default_factory=dict)
+    digest: str = ""
+
+    def discard(self) -> None:
+        """Delete the copy: the verdict on it has been entered."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def is_linked(folder: Path) -> bool:
-    """Whether a submission's folder, or the student's around it, is a link: to another student's, or to the source."""
-    return folder.is_symlink() or folder.parent.is_symlink()
+@dataclass
+class Inbox:
+    """The private copies of one run of grading, each in a folder of its own."""
+
+    folder: Path
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def receive(self, assignment: Assignment, handed_in: Path) -> Received:
+        """Copy what lies in the folder `handed_in`, as `receive` does."""
+        return receive(assignment, handed_in, self.folder / str(next(self._numbers)))
 
 
-def read_submission(path: Path) -> Received:
-    """The cells of an untrusted notebook file; where it cannot be read, a remark that says why.
+@contextlib.contextmanager
+def open_inbox(course: Course) -> Iterator[Inbox]:
+    """Open a folder below ``.gradlab/received/`` for the copies of this run; it is deleted when the run is over.
 
-    Never raises for what the file holds. Sources are text without lone surrogates; of the metadata, only
-    nbgrader's id is kept. nbformat 2 to 4; UTF-8, UTF-16 and UTF-32, with or without a byte-order mark.
-    """
-    try:
-        content, remarks = _parsed(read_file(path))
-        cells = list(_cells(content))
-    except (RecursionError, MemoryError):
-        return _unreadable("it is nested too deeply, or needs too much memory")
-    except (OSError, ValueError) as error:
-        return _unreadable(_reason(error))
-    if crowded := _crowded(cells):
-        limit = f"{_MAX_CODE_CHARS >> 10} KiB of code"
-        remarks.append(
-            f"cell {min(crowded) + 1}: expected at most {limit} in all, got more. Ran no code from there on."
-        )
-        cells = [
-            replace(cell, cell_type="raw") if cell and index in crowded else cell for index, cell in enumerate(cells)
-        ]
-    if len(cells) > _MAX_CELLS:
-        remarks.append(f"expected at most {_MAX_CELLS} cells, got {len(cells)}. Left out the rest.")
-    if odd := sum(cell is None for cell in cells[:_MAX_CELLS]):
-        remarks.append(f"expected cells with a type and a source, got {odd} without. Left them out.")
-    return Received(tuple(cell or Cell("raw", "", {}) for cell in cells[:_MAX_CELLS]), tuple(remarks))
-
-
-def _crowded(cells: list[Cell | None]) -> set[int]:
-    """Which code cells there is no room for; one that is too long by itself is left out later, and takes no room."""
-    sizes = {
-        index: len(cell.source)
-        for index, cell in enumerate(cells)
-        if cell and cell.cell_type == "code" and len(cell.source) <= MAX_SOURCE_CHARS
-    }
-    totals = zip(sizes, accumulate(sizes.values()), strict=True)
-    return {index for index, total in totals if total > _MAX_CODE_CHARS}
-
-
-def _unreadable(reason: str) -> Received:
-    return Received((), (f"expected a notebook, got a file that cannot be read: {printable(reason)}.",), False)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"invalid JSON at line {error.lineno}, {error.msg}"
-    return (error.strerror or "input/output error") if isinstance(error, OSError) else str(error)
-
-
-def _notebooks(folder: Path) -> tuple[list[Path], list[str]]:
-    """The notebooks at the top of `folder`, or where none are, below it; and remarks on refused ones."""
-    found: list[Path] = []
-    remarks: list[str] = []
-    for path in _files(folder):
-        if path.parent != folder and any(other.parent == folder for other in found):
-            break
-        try:
-            mode = path.lstat().st_mode
-        except OSError as error:  # a path that is longer than the system allows, or a folder that is closed
-            remarks.append(f"{printable(path.name)}: expected a notebook, got {_reason(error)}. Did not open it.")
-            continue
-        if stat.S_ISREG(mode):
-            found.append(path)
-        else:
-            kind = "a symbolic link" if stat.S_ISLNK(mode) else "something else"
-            name = printable(path.relative_to(folder))
-            remarks.append(f"{name}: expected a file, got {kind}. Did not open it.")
-    return found, remarks
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """What is named like a notebook, top folder first; hidden files and checkpoints are nobody's work."""
-    seen = 0
-    for root, folders, files in os.walk(folder, followlinks=False):
-        linked = [name for name in folders if name.lower().endswith(".ipynb")]
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in linked)
-        for name in sorted([*files, *linked]):
-            seen += 1
-            if seen > _MAX_FILES:
-                return
-            if name.lower().endswith(".ipynb") and not name.startswith("."):
-                yield Path(root, name)
-
-
-def _best(found: list[Path], assignment: Assignment) -> Path:
-    """The notebook with most of the assignment's cells; the first by name among equals."""
-    if len(found) == 1:
-        return found[0]
-    ids = {cell.id for cell in assignment.cells if cell.id}
-
-    def score(path: Path) -> tuple[int, int]:
-        cells = read_submission(path).cells
-        return len({cell.id for cell in cells} & ids), len(cells)
-
-    return max(found[:_MAX_CANDIDATES], key=score)
-
-
-def read_file(path: Path, limit: int = MAX_NOTEBOOK_BYTES) -> bytes:
-    """What an untrusted file holds: a regular one of at most `limit` bytes, and neither a link nor a pipe.
+    Folders of runs that were killed are deleted first: a run holds a lock on its own, which dies with it.
 
     Raises
     ------
-    OSError, ValueError
-        Where it is anything else.
+    GradlabError
+        Where the course's folder cannot be written.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is not a regular file")
-        if status.st_size > limit:
-            raise ValueError(f"it has {status.st_size >> 20} MiB, and {limit >> 20} MiB are read at most")
-        return file.read(limit)
-
-
-def _parsed(content: bytes) -> tuple[Any, list[str]]:
-    if not content.strip():
-        raise ValueError("it is empty")
-    if sum(content.count(mark) for mark in (b"[", b"{", b",")) > _MAX_VALUES:
-        raise ValueError(f"it holds more than {_MAX_VALUES} values")
+    root = course.root / ".gradlab" / "received"
     try:
-        return json.loads(content), []
-    except UnicodeDecodeError:
-        text = content.decode("utf-8", "replace")
-        return json.loads(text), ["expected UTF-8, got another encoding. Replaced what could not be read."]
+        root.mkdir(parents=True, exist_ok=True)
+        _sweep(root)
+        folder = Path(tempfile.mkdtemp(dir=root, prefix="run-"))
+        lock = _lock(folder)
+    except OSError as error:
+        raise GradlabError(
+            f"{root}: expected to write private copies of submissions, got: {error}. Graded nothing. Fix the folder's "
+            "permissions or free some space, and run it again."
+        ) from error
+    try:
+        yield Inbox(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _lock_file(folder).unlink(missing_ok=True)
+        os.close(lock or 0)
 
 
-def _cells(content: Any) -> Iterator[Cell | None]:
-    """The cells of a parsed notebook, in order; None in the place of one that is not a cell."""
-    if not isinstance(content, dict):
-        raise ValueError(f"it holds a {type(content).__name__}, not a notebook")
-    found: Any = content.get("cells")
-    if found is None and isinstance(content.get("worksheets"), list):  # nbformat 2 and 3
-        sheets = [sheet for sheet in content["worksheets"] if isinstance(sheet, dict)]
-        found = [cell for sheet in sheets if isinstance(sheet.get("cells"), list) for cell in sheet["cells"]]
-    if not isinstance(found, list):
-        raise ValueError("it has no list of cells")
-    return (_cell(cell) for cell in found)
+def _lock_file(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
 
 
-def _cell(raw: Any) -> Cell | None:
-    if not isinstance(raw, dict) or not isinstance(raw.get("cell_type"), str):
+def _lock(folder: Path) -> int | None:
+    """Lock a run's folder; None where another run holds it."""
+    descriptor = os.open(_lock_file(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
         return None
-    source = _source(raw.get("source", raw.get("input")))
-    metadata = raw.get("metadata")
-    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    kept = {"nbgrader": {"grade_id": id}} if isinstance(id, str) else {}
-    return None if source is None else Cell(raw["cell_type"], source, kept)
+    return descriptor
 
 
-def _source(raw: Any) -> str | None:
-    if isinstance(raw, list):
-        raw = "".join(_texts(raw))
-    if not isinstance(raw, str):
-        return None
-    if _SURROGATE.search(raw):  # "\ud83d\ude00" as two escapes is one character; a lone half is none
-        raw = raw.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text: str = raw
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _sweep(root: Path) -> None:
+    for folder in root.glob("run-*/"):
+        descriptor = _lock(folder)
+        if descriptor is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            _lock_file(folder).unlink(missing_ok=True)
+            os.close(descriptor)
 
 
-def _texts(lines: Iterable[Any]) -> Iterator[str]:
-    return (line for line in lines if isinstance(line, str))
+# --- one submission
+
+
+def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
+    """Copy a submission from the folder `handed_in` to `into`, in order: renamed, out of a folder, out of a zip.
+
+    The notebook by the expected name wins; else the one with most of the assignment's cells. Where there is none, a zip
+    that holds one notebook is the submission. Links are not followed, and the files beside the notebook are bounded.
+
+    Raises
+    ------
+    OSError
+        Where the copy cannot be written.
+    """
+    (into / "files").mkdir(parents=True)
+    expected = f"{assignment.name}.ipynb"
+    if is_linked(handed_in):
+        return _in_order(
+            into, warnings=[f"expected a folder with {expected}, got a symbolic link. Copy the folder itself."]
+        )
+    if not handed_in.is_dir():
+        return _in_order(into, warnings=[f"expected a folder with {expected}, got none."])
+    found = list(files_in(handed_in))
+    warnings = _warnings_on_refused(found)
+    notebooks = _notebooks(found)
+    archive = ""
+    if not notebooks:
+        archive, found, more = _out_of_zip(found, into)
+        warnings += more
+        notebooks = _notebooks(found)
+    if not notebooks:
+        return _in_order(into, warnings=[*warnings, f"expected {expected}, got no notebook in the folder."])
+    chosen, copy, why = _chosen(assignment, notebooks, into)
+    if chosen.path.name != expected or len(chosen.path.parts) > 1 or archive:
+        warnings.append(f"expected {expected}, got {archive}{one_line(chosen.path)}. Graded it.")
+    if others := [one_line(other.path) for other in notebooks if other is not chosen]:
+        names = one_line(", ".join(others), 300)
+        warnings.append(f"expected one notebook, got {len(notebooks)}. Not graded: {names}.")
+    if why:
+        warnings.append(f"expected a notebook, got a file that cannot be read: {why}.")
+    files = _copy_files(found, chosen.path.parent, into / "files")
+    return _in_order(into, copy, chosen.path.name, warnings, files)
+
+
+def _in_order(
+    into: Path,
+    notebook: Path | None = None,
+    name: str = "",
+    warnings: Sequence[str] = (),
+    files: dict[str, Path] | None = None,
+) -> Received:
+    """Return the copy with its fingerprint: what it holds, and what there was to warn of."""
+    files = files or {}
+    whole = hashlib.sha256(repr((name, *warnings)).encode())
+    for path, copy in (*([(name, notebook)] if notebook else []), *sorted(files.items())):
+        whole.update(path.encode(errors="surrogatepass") + b"\0")
+        with copy.open("rb") as stream:
+            whole.update(hashlib.file_digest(stream, "sha256").digest())
+    return Received(into, notebook, name, tuple(warnings), files, whole.hexdigest())
+
+
+def _warnings_on_refused(found: Sequence[HandedIn]) -> list[str]:
+    return [
+        f"{one_line(file.path)}: expected a file, got {file.fault}. Did not open it."
+        for file in found
+        if file.is_notebook and file.fault
+    ]
+
+
+def _notebooks(found: Sequence[HandedIn]) -> list[HandedIn]:
+    """Return the notebooks at the top, or where none are, those below."""
+    every = [file for file in found if file.is_notebook and not file.fault]
+    return [file for file in every if len(file.path.parts) == 1] or every
+
+
+def _out_of_zip(found: Sequence[HandedIn], into: Path) -> tuple[str, list[HandedIn], list[str]]:
+    """Return the one zip that holds one notebook, what is in it and beside it, and warnings on other zips."""
+    warnings: list[str] = []
+    holding: list[tuple[str, list[HandedIn]]] = []
+    zips = [file for file in found if file.path.suffix.lower() == ".zip" and not file.fault][:_MAX_CANDIDATES]
+    for number, file in enumerate(zips):
+        copy = into / f"{number}.zip"
+        name = one_line(file.path)
+        try:
+            if why := _copy(file, copy, _MAX_ALL_BYTES):
+                raise ValueError(why)
+            inside = list(files_in_zip(copy.open("rb")))
+        except ValueError as error:
+            warnings.append(f"{name}: expected a notebook, or a zip of one, got a file that cannot be read: {error}.")
+            continue
+        count = sum(one.is_notebook and not one.fault for one in inside)
+        if count == 1:
+            holding.append((f"{name}/", inside))
+        else:
+            warnings.append(f"{name}: expected a zip with one notebook, got one with {count}. Did not open it.")
+    if len(holding) != 1:
+        if holding:
+            names = ", ".join(name.rstrip("/") for name, _ in holding)
+            warnings.append(f"expected one zip with a notebook, got {names}. Did not choose.")
+        return "", [], warnings
+    name, inside = holding[0]
+    beside = [file for file in found if file not in zips and not file.is_notebook]
+    return name, [*beside, *inside], warnings
+
+
+def _chosen(assignment: Assignment, notebooks: Sequence[HandedIn], into: Path) -> tuple[HandedIn, Path | None, str]:
+    """Return the notebook to grade and its copy; None, and why, where it cannot be read.
+
+    Of several, none by the expected name, that is the one with most of the assignment's cells; the first among equals.
+    """
+    place = into / f"{assignment.name}.ipynb"
+    by_name = [file for file in notebooks if file.path.parts == (place.name,)]
+    candidates = by_name or list(notebooks)
+    if len(candidates) == 1:
+        why = _copy(candidates[0], place, MAX_NOTEBOOK_BYTES)
+        return candidates[0], None if why else place, why
+    room = MAX_NOTEBOOK_BYTES
+    best: tuple[tuple[int, int], HandedIn] | None = None
+    ids = {cell.id for cell in assignment.cells if cell.id}
+    for file in candidates[:_MAX_CANDIDATES]:
+        copy = into / "candidate.ipynb"
+        if not _copy(file, copy, room):
+            room -= copy.stat().st_size
+            cells = open_notebook(copy).cells
+            score = len({cell.id for cell in cells} & ids), len(cells)
+            if best is None or score > best[0]:
+                best = score, file
+                copy.replace(place)
+        copy.unlink(missing_ok=True)
+    if best is None:
+        return candidates[0], None, f"none of {len(candidates)} can be read"
+    return best[1], place, ""
+
+
+def _copy_files(found: Sequence[HandedIn], base: PurePosixPath, into: Path) -> dict[str, Path]:
+    """Copy the files beside the notebook in `base`, as far as there is room; what lies elsewhere keeps its path."""
+    copied: dict[str, Path] = {}
+    room = _MAX_ALL_BYTES
+    for file in found:
+        path = file.path.relative_to(base) if file.path.is_relative_to(base) else file.path
+        name = str(path)
+        shown = not file.is_notebook and path.suffix.lower() != ".pyc" and len(os.fsencode(name)) <= _MAX_NAME_BYTES
+        if not shown or file.fault or len(copied) >= _MAX_FILES or _is_taken(path, copied):
+            continue
+        if not _copy(file, into / path, min(room, _MAX_FILE_BYTES)):
+            copied[name] = into / path
+            room -= copied[name].stat().st_size
+    return copied
+
+
+def _is_taken(path: PurePosixPath, copied: dict[str, Path]) -> bool:
+    """Return whether a file by this path, or in the place of one of its folders, has been copied."""
+    return any(str(part) in copied for part in (path, *path.parents)) or any(
+        PurePosixPath(name).is_relative_to(path) for name in copied
+    )
+
+
+def _copy(file: HandedIn, to: Path, limit: int) -> str:
+    """Copy a file of at most `limit` bytes; return why it cannot be read, or nothing.
+
+    Raises
+    ------
+    OSError
+        Where the copy cannot be written.
+    """
+    too_large = f"it has {file.size >> 20} MiB, and {limit >> 20} MiB are read at most"
+    if file.size > limit:
+        return too_large
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with to.open("wb") as copy:
+        try:
+            left = limit
+            with file.open() as source:
+                while chunk := source.read(_CHUNK_BYTES):
+                    left -= len(chunk)
+                    if left < 0:  # it grew, or a zip states too little
+                        break
+                    _write(copy.fileno(), chunk)
+            why = too_large if left < 0 else ""
+        except _NoRoomError as error:
+            raise error.reason from None
+        except Exception as error:  # noqa: BLE001 (whatever the reader of a student's file or archive raises)
+            why = getattr(error, "strerror", None) or one_line(error) or type(error).__name__
+    if why:
+        to.unlink()
+    return why
+
+
+class _NoRoomError(Exception):
+    """The copy cannot be written: our trouble, and not the file's."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _write(descriptor: int, chunk: bytes) -> None:
+    try:
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError as error:
+        raise _NoRoomError(error) from None
+
+
+def supporting_files(folder: Path) -> dict[str, Path]:
+    """Return the files beside an instructor's notebook, by their paths in `folder`, within the bounds of `receive`."""
+    found: dict[str, Path] = {}
+    for file in files_in(folder):
+        if not (file.is_notebook or file.fault or file.path.suffix == ".pyc") and file.size <= _MAX_FILE_BYTES:
+            found[str(file.path)] = folder / file.path
+    return dict(itertools.islice(found.items(), _MAX_FILES))

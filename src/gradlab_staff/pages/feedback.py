@@ -18,7 +18,7 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from gradlab_staff.grading.verdict import CheckResult, ExerciseResult, Outcome, Verdict
-from gradlab_staff.pages.outputs import clean
+from gradlab_staff.text import clean
 
 __all__ = ["Mark", "Marks", "exercise_report", "feedback_page"]
 
@@ -120,7 +120,7 @@ class _View:
             "exercises": exercises,
             "questions": questions,
             "others": [self._cell(cell) for cell in self.cells if _id(cell) not in shown and _is_own(cell)],
-            "remarks": [clean(remark, 2000) for remark in self.verdict.remarks],
+            "warnings": [clean(warning, 2000) for warning in self.verdict.warnings],
             "score": max(0.0, sum(part["score"] or 0.0 for part in parts) - self.marks.penalty),
             "points": sum(part["points"] for part in parts),
             "penalty": self.marks.penalty,

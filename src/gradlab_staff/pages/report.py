@@ -12,8 +12,7 @@ from rich.text import Text
 
 from gradlab_staff.course import Assignment
 from gradlab_staff.grading.verdict import Verdict
-from gradlab_staff.intake.received import printable
-from gradlab_staff.pages.outputs import clean
+from gradlab_staff.text import clean, one_line
 
 __all__ = ["Entry", "print_report", "to_json"]
 
@@ -34,8 +33,8 @@ class Entry:
         """In a few words, what happened."""
         if self.error:
             return "not graded"
-        remarks = len(self.verdict.remarks) if self.verdict else 0
-        words = ["unchanged" if self.cached else "graded", f"{remarks} remark{'s' * (remarks > 1)}" if remarks else ""]
+        count = len(self.verdict.warnings) if self.verdict else 0
+        words = ["unchanged" if self.cached else "graded", f"{count} warning{'s' * (count > 1)}" if count else ""]
         return ", ".join(filter(None, words))
 
 
@@ -57,7 +56,7 @@ def to_json(assignment: Assignment, entries: Sequence[Entry]) -> str:
 
 
 def print_report(assignment: Assignment, entries: Sequence[Entry], console: Console) -> None:
-    """Print the closing table, what was remarked, and where to look next."""
+    """Print the closing table, the warnings, and where to look next."""
     if not console.is_terminal:
         console.width = max(console.width, _MIN_WIDTH)
     console.print(_table(assignment, entries))
@@ -75,7 +74,7 @@ def _table(assignment: Assignment, entries: Sequence[Entry]) -> Table:
     table.add_column("state")
     for entry in sorted(entries, key=lambda entry: entry.student):
         table.add_row(
-            Text(printable(entry.student)), *_scores(assignment, entry), Text(entry.state, "red" if entry.error else "")
+            Text(one_line(entry.student)), *_scores(assignment, entry), Text(entry.state, "red" if entry.error else "")
         )
     return table
 
@@ -90,13 +89,13 @@ def _scores(assignment: Assignment, entry: Entry) -> Iterator[Text]:
 
 
 def _notes(entries: Sequence[Entry]) -> Iterator[Text]:
-    """The kit's own errors in full, then what was remarked on submissions."""
+    """The kit's own errors in full, then the warnings on submissions."""
     for entry in entries:
         if entry.error:
-            yield Text(f"✗ {printable(entry.student)}: {clean(entry.error)}", "red")
+            yield Text(f"✗ {one_line(entry.student)}: {clean(entry.error)}", "red")
     for entry in sorted(entries, key=lambda entry: entry.student):
-        for remark in entry.verdict.remarks if entry.verdict and not entry.error else ():
-            yield Text(f"· {printable(entry.student)}: {clean(remark)}")
+        for warning in entry.verdict.warnings if entry.verdict and not entry.error else ():
+            yield Text(f"· {one_line(entry.student)}: {clean(warning)}")
 
 
 def _summary(assignment: Assignment, entries: Sequence[Entry]) -> Text:
@@ -104,7 +103,7 @@ def _summary(assignment: Assignment, entries: Sequence[Entry]) -> Text:
     lines = [f"{len(entries) - failed} of {len(entries)} submissions graded and entered in the gradebook."]
     if failed:
         lines.append(
-            f"{failed} not graded: no fault of the students' work. Mend what is named above, and run the command again."
+            f"{failed} not graded: no fault of the students' work. Fix what is named above, and run the command again."
         )
     if questions := len(assignment.questions):
         asked = f"{questions} question{'s' * (questions > 1)} of each to be marked by hand"

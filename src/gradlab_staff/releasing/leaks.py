@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gradlab_staff.course import Assignment, Cell, read_notebook
-from gradlab_staff.course.template import BLANK, Template
+from gradlab_staff.course.template import BLANK, Template, normal
 from gradlab_staff.grading.diagnosis import load_misconceptions
 
 __all__ = ["leaks"]
@@ -161,5 +161,5 @@ def _changed_stubs(assignment: Assignment, notebook: Path) -> Iterator[str]:
     template = Template(assignment)
     released = {cell.id: cell for cell in read_notebook(notebook) if cell.id and cell.cell_type == "code"}
     for id in template.cells:
-        if id not in released or not template.is_released(id, released[id].source):
+        if id not in released or normal(released[id].source) != normal(template.cells[id].source):
             yield f"{assignment.name}/{id}: expected the cell in the release, its blanks emptied, got another or none."

@@ -37,6 +37,8 @@ FIRST_UID = 1_900_000_000
 PIDS = 2**22  # Linux gives no process a greater number (PID_MAX_LIMIT)
 USERS_OF_A_PROCESS = 50
 _COUNTER = itertools.count()
+_KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
+"""Some machines need these set, for OpenBLAS or NumPy to compute rightly."""
 
 # What runs first inside: it sees our package and the third-party ones, and not the folder it stands in.
 BOOTSTRAP = """
@@ -55,14 +57,14 @@ class Sandbox:
     process: subprocess.Popen[bytes]
     connection: socket.socket
     cgroup: Cgroup | None
-    in_force: str
+    protections: str
     watchdog: Watchdog
     unsafe: bool = False
 
     @property
-    def excess(self) -> str:
+    def limit_exceeded(self) -> str:
         """What the host was ended for, if it was."""
-        return self.watchdog.excess
+        return self.watchdog.limit_exceeded
 
     def stop(self) -> None:
         """End the host and everything that it started."""
@@ -104,14 +106,14 @@ def start_sandbox(limits: Limits, *, unsafe: bool = False, hidden: tuple[Path, .
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         pass_fds=[theirs.fileno(), *([] if seccomp is None else [seccomp])],
-        env=_environment(),
+        env=_environment(limits.threads),
         start_new_session=True,
     )
     theirs.close()
     if seccomp is not None:
         os.close(seccomp)
     watchdog = Watchdog(process.pid, limits, lambda: _kill(process))
-    sandbox = Sandbox(process, ours, cgroup, _in_force(uid, cgroup, seccomp is not None, unsafe), watchdog, unsafe)
+    sandbox = Sandbox(process, ours, cgroup, _protections(uid, cgroup, seccomp is not None, unsafe), watchdog, unsafe)
     _await_ready(sandbox)
     return sandbox
 
@@ -244,22 +246,23 @@ def _font_cache() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _environment() -> dict[str, str]:
-    """What a host's environment holds: nothing of ours."""
+def _environment(threads: int) -> dict[str, str]:
+    """Return a host's environment: nothing of ours but what NumPy computes with, lest both sides compute otherwise."""
     return {
+        **{name: os.environ[name] for name in _KERNELS if name in os.environ},
         "HOME": "/tmp",
         "LANG": "C.UTF-8",
         "MPLBACKEND": "Agg",
         "MPLCONFIGDIR": "/opt/matplotlib",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
         "PATH": "/usr/bin:/bin",
         "PYTHONHASHSEED": "0",
     }
 
 
-def _in_force(uid: int, cgroup: Cgroup | None, seccomp: bool, unsafe: bool) -> str:
+def _protections(uid: int, cgroup: Cgroup | None, seccomp: bool, unsafe: bool) -> str:
     """What holds the host, as the verdict records it."""
     if unsafe:
         return "NO SANDBOX (--unsafe-no-sandbox): this verdict can be forged"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["HostDiedError", "HostTimedOutError", "SubmissionError", "clean", "submission_error"]
+from gradlab_staff.text import clean
 
-_CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
+__all__ = ["HostDiedError", "HostTimedOutError", "SubmissionError", "submission_error"]
+
+_MESSAGE_CHARS = 2000
 
 
 class SubmissionError(Exception):
@@ -24,18 +25,13 @@ class SubmissionError(Exception):
 
 
 class HostDiedError(Exception):
-    """The host ended, or answered with bytes that are no answer; `excess` where it used too much of something."""
+    """The host ended, or answered with bytes that are no answer; `limit_exceeded` where it used too much."""
 
-    excess = False
+    limit_exceeded = False
 
 
 class HostTimedOutError(Exception):
     """No answer came in time."""
-
-
-def clean(text: str, limit: int = 2000) -> str:
-    """`text` without control characters or terminal escapes, and bounded."""
-    return _CONTROL.sub("�", text[:limit])
 
 
 def submission_error(error: Any) -> SubmissionError:
@@ -49,7 +45,7 @@ def submission_error(error: Any) -> SubmissionError:
     ]
     return SubmissionError(
         clean(kind, 100) if type(kind) is str else "Exception",
-        clean(message) if type(message) is str else "",
+        clean(message, _MESSAGE_CHARS) if type(message) is str else "",
         safe,
         stub=fields.get("not_implemented") is True,
     )

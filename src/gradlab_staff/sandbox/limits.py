@@ -31,6 +31,8 @@ class Limits:
     file_mib: int = 64
     open_files: int = 256
     scratch_mib: int = 128
+    threads: int = 1
+    """Threads of each process for linear algebra: on both sides of the seam, so that they compute alike."""
     cgroup: bool = True
     """Whether to use a control group where one is to be had."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,10 +13,12 @@ from gradlab_staff.host.codec import CodecError, TooLargeError
 from gradlab_staff.host.wire import HungUpError, receive, send
 from gradlab_staff.sandbox.alarm import AlarmError, alarm
 from gradlab_staff.sandbox.bubblewrap import Sandbox, start_sandbox
-from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, clean, submission_error
+from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, submission_error
 from gradlab_staff.sandbox.limits import Limits
+from gradlab_staff.sandbox.remote import Remote
+from gradlab_staff.text import clean
 
-__all__ = ["CellToRun", "Session"]
+__all__ = ["CellToRun", "NoPeer", "Peer", "Session"]
 
 CELL_S = 60.0
 REQUEST_S = 60.0
@@ -40,32 +42,65 @@ class CellToRun(Protocol):
     def source(self) -> str: ...
 
 
+class Peer(Protocol):
+    """What a session asks of the trusted side's objects that the sandbox may know."""
+
+    def token(self, value: Any) -> list[Any]:
+        """Return the token under which the sandbox knows a trusted object; raise `CodecError` where it does not."""
+
+    def thing(self, token: list[Any]) -> Any:
+        """Return the trusted object of a token; raise `CodecError` where there is none."""
+
+    def call_back(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a call of the sandbox's to a trusted object."""
+
+    def synchronise(self, states: Any) -> None:
+        """Give the trusted objects what the sandbox has changed of their state."""
+
+
+class NoPeer:
+    """A trusted side without objects that the sandbox may know."""
+
+    def token(self, value: Any) -> list[Any]:
+        """Refuse."""
+        raise CodecError(f"expected plain data, got {type(value).__name__}")
+
+    def thing(self, token: list[Any]) -> Any:
+        """Refuse."""
+        raise CodecError("expected an object's number, got something else")
+
+    def call_back(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Refuse."""
+        raise RuntimeError("nothing may be called back now")
+
+    def synchronise(self, states: Any) -> None:
+        """Do nothing: there is no state."""
+
+
 class Session:
     """The host of one submission. Requests go to a running host; a dead one is replaced, and its cells run again."""
 
     def __init__(
         self,
         cells: Sequence[CellToRun],
+        peer: Peer | None = None,
         limits: Limits | None = None,
         *,
         unsafe: bool = False,
         hidden: tuple[Path, ...] = (),
     ) -> None:
         self.cells = tuple(cells)
+        self.peer = peer or NoPeer()
         self.limits, self.unsafe, self.hidden = limits or Limits(), unsafe, hidden
         self.sandbox: Sandbox | None = None
         self.generation = 0
-        self.remarks: list[str] = []
-        self.in_force = ""
+        self.warnings: list[str] = []
+        self.protections = ""
         self.printed = 0
         self.cpu_s = 0.0
         self.deadline = float("inf")
         self.cell_s = CELL_S
         self.left_s = SESSION_S
-        self.call_back: Callable[[dict[str, Any]], Any] = _no_call_backs
-        self.take_over: Callable[[Any], None] = _no_tokens
-        self.opaque: Callable[[Any], list[Any]] = _no_tokens
-        self.remote: Callable[[list[Any]], Any] = _no_tokens
         self._skipped: set[str] = set()
         self._reported: set[str] = set()
         self._depth = 0
@@ -74,13 +109,13 @@ class Session:
     # -- life ---
 
     def start(self) -> None:
-        """Have a host that has run the cells. A cell that hangs or kills the host is left out, and said so."""
+        """Start a host and run the cells in it. A cell that hangs or kills the host is skipped and reported."""
         while self.sandbox is None:
             if self.left_s <= 0:
-                self._remark(f"the submission took more than {SESSION_S:g} s in all; what was left timed out.")
+                self._warn(f"the submission took more than {SESSION_S:g} s in all; what was left timed out.")
                 raise HostTimedOutError(f"Not run: the submission's {SESSION_S:g} s were used up.")
             self.sandbox = start_sandbox(self.limits, unsafe=self.unsafe, hidden=self.hidden)
-            self.in_force = self.sandbox.in_force
+            self.protections = self.sandbox.protections
             self.generation += 1
             self._run_cells()
 
@@ -112,12 +147,13 @@ class Session:
             if first and error.kind == "NameError":
                 return False
             if not error.stub:
-                self._remark(f"{cell.label} raised {error}")
+                self._warn(f"{cell.label} raised {error}")
         except HostTimedOutError:
             self._skip(cell, f"did not end within {self.cell_s:g} s")
         except HostDiedError as error:
             self._skip(
-                cell, f"ended the process that ran it ({error})" if error.excess else "ended the process that ran it"
+                cell,
+                f"ended the process that ran it ({error})" if error.limit_exceeded else "ended the process that ran it",
             )
         finally:
             self.deadline = outer
@@ -125,7 +161,7 @@ class Session:
 
     def _skip(self, cell: CellToRun, what: str) -> None:
         self._skipped.add(cell.label)
-        self._remark(f"{cell.label} {what}; it was left out.")
+        self._warn(f"{cell.label} {what}; it was skipped.")
         if len(self._skipped) >= BAD_CELLS:
             later = [
                 other.label
@@ -133,15 +169,13 @@ class Session:
                 if self._is_run(other) and not other.id
             ]
             if later:
-                self._remark(
-                    f"{', '.join(later)}: left out too, after {BAD_CELLS} cells that did not end as they should."
-                )
+                self._warn(f"{', '.join(later)}: skipped too, after {BAD_CELLS} cells that did not end as they should.")
             self._skipped.update(later)
 
-    def _remark(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         if text not in self._reported:
             self._reported.add(text)
-            self.remarks.append(clean(text))
+            self.warnings.append(clean(text))
 
     # -- requests ---
 
@@ -176,10 +210,10 @@ class Session:
                 self._send(self._reply_to(reply))
             return self._judge(reply)
         except HostDiedError as error:
-            excess = self._excess()
+            limit = self._limit_exceeded()
             self.stop()
-            if excess:
-                error.args, error.excess = (excess,), True
+            if limit:
+                error.args, error.limit_exceeded = (limit,), True
             raise
         except HostTimedOutError:
             self.stop()
@@ -189,21 +223,21 @@ class Session:
             if self._depth == 0:
                 self.left_s -= time.monotonic() - started_s
 
-    def _excess(self) -> str:
+    def _limit_exceeded(self) -> str:
         """What the host was ended for."""
-        return self.sandbox.excess if self.sandbox is not None else ""
+        return self.sandbox.limit_exceeded if self.sandbox is not None else ""
 
     def _reply_to(self, message: dict[str, Any]) -> dict[str, Any]:
         """The trusted side's answer to a call back. What fails in it is told to the student's code, that asked."""
         try:
             with alarm(min(self.deadline, self._end_s) - time.monotonic()):
-                return self.call_back(message)  # type: ignore[no-any-return]
+                return self.peer.call_back(message)
         except (HostDiedError, HostTimedOutError):
             raise
         except AlarmError:
             raise HostTimedOutError from None
         except Exception as error:  # noqa: BLE001 (a wrong call by the student's code may fail in any way)
-            return {"error": _told(error)}
+            return {"error": _described(error)}
 
     def _judge(self, reply: dict[str, Any]) -> Any:
         printed, cpu_s = reply.get("printed", 0), reply.get("cpu_s", 0.0)
@@ -211,7 +245,7 @@ class Session:
         self.cpu_s += cpu_s if type(cpu_s) is float and 0 <= cpu_s < 1e6 else 0.0
         states = reply.get("states")
         if type(states) is dict and states:
-            self.take_over(states)
+            self.peer.synchronise(states)
         if "error" in reply:
             raise submission_error(reply["error"])
         if "ok" not in reply:
@@ -219,6 +253,21 @@ class Session:
         return reply["ok"]
 
     # -- the wire ---
+
+    def _opaque(self, value: Any) -> list[Any]:
+        """Return the token of an object: of the sandbox's own, or of one of the trusted side's that it may know."""
+        if isinstance(value, Remote):
+            if value._generation != self.generation:
+                raise HostDiedError("the object belonged to a host that has ended")
+            return ["own", value._handle]
+        return self.peer.token(value)
+
+    def _local(self, token: list[Any]) -> Any:
+        """Return what a token of the sandbox's stands for."""
+        if token[0] == "own" and type(token[1]) is int:
+            kind = token[3] if type(token[3]) is str else "object"
+            return Remote(self, token[1], clean(kind, 100))
+        return self.peer.thing(token)
 
     def _connection(self) -> socket.socket:
         if self.sandbox is None:
@@ -234,10 +283,10 @@ class Session:
     def _send(self, message: dict[str, Any]) -> None:
         with _as_ours():
             try:
-                send(self._connection, message, self.opaque)
+                send(self._connection, message, self._opaque)
             except CodecError as error:
                 if "op" not in message:
-                    send(self._connection, {"error": str(error)}, self.opaque)
+                    send(self._connection, {"error": str(error)}, self._opaque)
                 elif isinstance(error, TooLargeError):  # what graders make is small: it came from the submission
                     raise SubmissionError("ValueError", f"what it returned cannot be passed on: {error}", ()) from None
                 else:
@@ -246,7 +295,7 @@ class Session:
     def _receive(self) -> dict[str, Any]:
         with _as_ours():
             try:
-                message = receive(self._connection, self.remote)
+                message = receive(self._connection, self._local)
             except CodecError as error:
                 raise HostDiedError(f"it sent bytes that are no answer: {error}") from None
         if type(message) is not dict or not all(type(key) is str for key in message):
@@ -265,18 +314,10 @@ def _as_ours() -> Iterator[None]:
         raise HostDiedError("it gave no answer") from None
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     """An exception of the trusted side, as the student's code hears of it: in no words that quote our files."""
     try:
         words = str(error) if isinstance(error, AssertionError) else ""
         return (words or f"{type(error).__name__}: {error}")[:500]
     except Exception:  # noqa: BLE001 (a message may quote an integer that Python refuses to print)
         return type(error).__name__
-
-
-def _no_call_backs(message: dict[str, Any]) -> Any:
-    raise RuntimeError("nothing may be called back now")
-
-
-def _no_tokens(value: Any) -> Any:
-    raise CodecError(f"expected plain data, got {type(value).__name__}")

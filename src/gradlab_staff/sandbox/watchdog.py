@@ -1,4 +1,4 @@
-"""The watchdog: what all processes of a sandbox use together, seen from outside, and the end of it on excess.
+"""The watchdog: adds up from outside what all processes of a sandbox use, and ends it where that is too much.
 
 Limits of the kernel hold for each process (rlimits), or for all of them where we may make a control group. This one
 holds for all of them on any Linux: a few times a second it adds up what ``/proc`` says of what runs below bubblewrap.
@@ -31,7 +31,7 @@ class Watchdog:
 
     def __init__(self, root: int, limits: Limits, end: Callable[[], None]) -> None:
         self.root, self.limits, self.end = root, limits, end
-        self.excess = ""
+        self.limit_exceeded = ""
         self._started_s = time.monotonic()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="sandbox-watchdog", daemon=True)
@@ -46,13 +46,13 @@ class Watchdog:
         pause_s = INTERVAL_S
         while not self._done.wait(pause_s):
             started_s = time.thread_time()
-            self.excess = self._excess(usage_of(self.root))
-            if self.excess:
+            self.limit_exceeded = self._limit_exceeded(usage_of(self.root))
+            if self.limit_exceeded:
                 self.end()
                 return
             pause_s = max(INTERVAL_S, (time.thread_time() - started_s) / SHARE)
 
-    def _excess(self, usage: Usage) -> str:
+    def _limit_exceeded(self, usage: Usage) -> str:
         """What there is too much of, as the student reads it; empty where all is well."""
         limits, elapsed_s = self.limits, time.monotonic() - self._started_s
         if usage.memory_bytes > limits.memory_mib << 20:

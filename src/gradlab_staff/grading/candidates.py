@@ -1,45 +1,44 @@
-"""Rivals: the misconceptions on the inputs that a submission got, run as far as a diagnosis asks, and once for all
-submissions that a worker grades on one seed."""
+"""Candidate causes: the misconceptions on the inputs that a submission got, run as far as a diagnosis asks, and once
+for all submissions that a worker grades on one seed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from gradlab_staff.course import Assignment
 from gradlab_staff.grading.checks import run_checks
-from gradlab_staff.grading.diagnosis import load_misconceptions, same_result, with_solutions
+from gradlab_staff.grading.diagnosis import load_misconceptions, same_result
 from gradlab_staff.grading.marks import Spec
-from gradlab_staff.grading.run import Run
+from gradlab_staff.grading.run import GradeOptions, open_run
 from gradlab_staff.grading.verdict import CheckResult, Outcome
-from gradlab_staff.sandbox.session import Session
+from gradlab_staff.intake.matching import with_solutions
 
-__all__ = ["RivalRun", "rivals_of"]
+__all__ = ["CandidateRun", "candidates_of"]
 
 STEADY = (Outcome.PASSED, Outcome.FAILED)
 """How a check ends on every machine, where it ends so on one."""
 
 
 @lru_cache(maxsize=8)
-def rivals_of(assignment: Assignment, seed: int, check_s: float, unsafe: bool) -> tuple[RivalRun, ...]:
-    """The misconceptions of an assignment; what they come to on this seed is remembered for the next submission."""
-    return tuple(RivalRun(spec, assignment, seed, check_s, unsafe) for spec in load_misconceptions(assignment).values())
+def candidates_of(assignment: Assignment, seed: int, options: GradeOptions) -> tuple[CandidateRun, ...]:
+    """Return the misconceptions of an assignment; what they come to on this seed is kept for the next submission."""
+    options = replace(options, seed=seed, fallback=False)
+    return tuple(CandidateRun(spec, assignment, options) for spec in load_misconceptions(assignment).values())
 
 
 @dataclass
-class RivalRun:
+class CandidateRun:
     """A misconception under its exercise's checks, each run when it is first asked for."""
 
     spec: Spec
     assignment: Assignment
-    seed: int
-    check_s: float
-    unsafe: bool
+    options: GradeOptions
     _found: dict[str, CheckResult] = field(default_factory=dict)
 
     def results(self, checks: Iterable[CheckResult], *, alike: bool) -> dict[str, CheckResult]:
-        """By name, what the misconception gives in these checks of a submission.
+        """Return by name what the misconception gives in these checks of a submission.
 
         Where only what is `alike` matters, the first check that ends otherwise may be the last that is run.
         """
@@ -56,11 +55,9 @@ class RivalRun:
         return self._found
 
     def _run(self, names: list[str], go_on: Callable[[str, CheckResult], bool]) -> dict[str, CheckResult]:
-        session = Session(with_solutions(self.assignment, {self.spec.exercise: self.spec.source}), unsafe=self.unsafe)
-        run = Run(self.assignment, session, self.seed, check_s=self.check_s, fallback=False, go_on=go_on)
+        notebook = with_solutions(self.assignment, {self.spec.exercise: self.spec.source})
         file = f"test_{self.spec.exercise}.py"
-        try:
+        with open_run(self.assignment, notebook, self.options) as run:
+            run.go_on = go_on
             run_checks(run, self.spec.name, [f"{file}::{name}" for name in names])
-        finally:
-            session.stop()
         return {result.name: result for result in run.results.get(self.spec.exercise, ())}

@@ -7,23 +7,15 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import pairwise
 
-from gradlab_staff.course import Assignment, Cell
+from gradlab_staff.course import Assignment
 from gradlab_staff.course.magics import plain_python, syntax_fault
-from gradlab_staff.course.template import Template, bound, exercise_of, functions, statements, stub, variables
-from gradlab_staff.intake.received import Received, find_notebook, printable, read_submission
+from gradlab_staff.course.template import Template, bound, exercise_of, functions, statements, variables
+from gradlab_staff.intake.matching import Kind, Matched, MatchedCell
+from gradlab_staff.text import one_line
 
-__all__ = ["Code", "Kind", "Plan", "Received", "find_notebook", "plan", "read_submission", "stub"]
-
-
-class Kind(StrEnum):
-    """Whose code it is: the assignment's own, or the student's in a solution cell or elsewhere."""
-
-    GIVEN = "given"
-    SOLUTION = "solution"
-    OWN = "own"
+__all__ = ["Code", "Plan", "plan"]
 
 
 @dataclass(frozen=True)
@@ -45,22 +37,21 @@ class Plan:
     """
 
     code: tuple[Code, ...]
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     solutions: Mapping[str, str] = field(default_factory=dict)
     unchanged: frozenset[str] = frozenset()
 
 
-def plan(assignment: Assignment, submission_cells: Iterable[Cell]) -> Plan:
-    """What is run of a submission: the student's cells as written, the given ones as the assignment has them."""
+def plan(assignment: Assignment, matched: Matched) -> Plan:
+    """Return what is run of a submission: the student's cells as written, the given ones as the assignment has them."""
     template = Template(assignment)
-    cells = tuple(submission_cells)
-    placed = _placed(template, cells)
+    placed = [_Placed.of(cell) for cell in matched.cells if cell.is_code and not cell.spare]
     written, faults = _python(placed)
     given = [*_given(template, placed, _needed_demos(template, written))]
     solutions = {exercise_of(id): copies for id, copies in _copies(placed, Kind.SOLUTION).items()}
     return Plan(
         code=tuple(_ordered(template, placed, [*written, *given])),
-        remarks=(*_remarks(template, cells, placed), *faults, *_demo_remarks(template, given)),
+        warnings=(*_warnings(template, matched, placed), *faults, *_demo_warnings(template, given)),
         solutions={name: "\n\n\n".join(cell.source for cell in copies) for name, copies in solutions.items()},
         unchanged=_unchanged(template, placed),
     )
@@ -76,50 +67,21 @@ class _Placed:
     kind: Kind = Kind.OWN
     released: bool = False
 
+    @classmethod
+    def of(cls, cell: MatchedCell) -> _Placed:
+        """Return a submission's cell, at its own place."""
+        place, source = float(cell.number), cell.cell.source
+        return cls(place, source, cell.id, cell.kind, cell.released) if cell.fits else cls(place, source)
+
     @property
     def label(self) -> str:
-        """What people call the cell."""
+        """Return what people call the cell."""
         where = f"cell {self.place:g}" if self.place >= 1 and self.place.is_integer() else "given cell"
         return f"{where} ({self.id})" if self.id else where
 
 
-# --- what each cell is
-
-
-def _placed(template: Template, cells: Sequence[Cell]) -> list[_Placed]:
-    """The submission's code cells, each with what it is."""
-    found = [
-        _place(template, number, cell)
-        for number, cell in enumerate(cells, 1)
-        if cell.cell_type == "code" and cell.source.strip()
-    ]
-    return list(_without_spare_copies(found))
-
-
-def _place(template: Template, number: int, cell: Cell) -> _Placed:
-    id = template.recognise(cell)
-    if not id:
-        return _Placed(float(number), cell.source)
-    kind = Kind.SOLUTION if template.cells[id].is_solution else Kind.GIVEN
-    return _Placed(float(number), cell.source, id, kind, template.is_released(id, cell.source))
-
-
-def _without_spare_copies(placed: Sequence[_Placed]) -> Iterator[_Placed]:
-    """One cell for each locked one; a copy that was written over is the student's own.
-
-    Jupyter copies the metadata with a cell, so that the student's code may carry the id of a locked cell.
-    """
-    locked = _copies(placed, Kind.GIVEN)
-    kept = {id: next((cell for cell in copies if cell.released), copies[0]) for id, copies in locked.items()}
-    for cell in placed:
-        if cell.kind is not Kind.GIVEN or cell is kept[cell.id]:
-            yield cell
-        elif not cell.released:
-            yield _Placed(cell.place, cell.source)
-
-
 def _copies(placed: Iterable[_Placed], kind: Kind) -> dict[str, list[_Placed]]:
-    """The cells of one kind, by id."""
+    """Return the cells of one kind, by id."""
     copies = defaultdict(list)
     for cell in placed:
         if cell.kind is kind:
@@ -128,7 +90,7 @@ def _copies(placed: Iterable[_Placed], kind: Kind) -> dict[str, list[_Placed]]:
 
 
 def _unchanged(template: Template, placed: Sequence[_Placed]) -> frozenset[str]:
-    """The exercises whose cells are as released, and that no other cell of the student's solves."""
+    """Return the exercises whose cells are as released, and that no other cell of the student's solves."""
     solved = {id for cell in placed if not cell.released for id in template.solved_in(cell.source)}
     copies = _copies(placed, Kind.SOLUTION).items()
     return frozenset(
@@ -140,22 +102,22 @@ def _unchanged(template: Template, placed: Sequence[_Placed]) -> frozenset[str]:
 
 
 def _python(placed: Iterable[_Placed]) -> tuple[list[_Placed], list[str]]:
-    """The student's cells as Python that compiles; remarks on those changed for it or left out."""
-    cells, remarks, changed = [], [], []
+    """Return the student's cells as Python that compiles, and warnings on those changed for it or left out."""
+    cells, warnings, changed = [], [], []
     for cell in placed:
         if cell.kind is Kind.GIVEN or _only_checks(cell.source):
             continue
         source, fault = _plain(cell.source)
         if fault:
-            got = f'"{printable(fault.msg)}"' + (f" in line {fault.lineno}" if fault.lineno else "")
-            remarks.append(f"{cell.label}: expected Python 3, got {got}. Left out the cell.")
+            got = f'"{one_line(fault.msg)}"' + (f" in line {fault.lineno}" if fault.lineno else "")
+            warnings.append(f"{cell.label}: expected Python 3, got {got}. Left out the cell.")
             continue
         cells.append(replace(cell, source=source))
         if source != cell.source:
             changed.append(cell.label)
     if changed:
-        remarks.append(f"{', '.join(changed)}: expected Python, got IPython commands too. Left out the commands.")
-    return cells, remarks
+        warnings.append(f"{', '.join(changed)}: expected Python, got IPython commands too. Left out the commands.")
+    return cells, warnings
 
 
 def _plain(source: str) -> tuple[str, SyntaxError | None]:
@@ -237,12 +199,12 @@ def _needed_demos(template: Template, written: Iterable[_Placed]) -> set[str]:
 # --- what there is to say
 
 
-def _remarks(template: Template, cells: Sequence[Cell], placed: Sequence[_Placed]) -> Iterator[str]:
+def _warnings(template: Template, matched: Matched, placed: Sequence[_Placed]) -> Iterator[str]:
     """What differs from the release, a line each."""
     if not any(cell.id for cell in placed):
         yield "expected the assignment's cells, got none of them. All exercises count as not attempted."
         return
-    yield from _missing(template, cells, {cell.id for cell in placed})
+    yield from _missing(template, matched, {cell.id for cell in placed})
     for id, copies in _copies(placed, Kind.SOLUTION).items():
         if len(copies) > 1:
             numbers = ", ".join(f"{cell.place:g}" for cell in copies)
@@ -256,18 +218,18 @@ def _remarks(template: Template, cells: Sequence[Cell], placed: Sequence[_Placed
             return
 
 
-def _missing(template: Template, cells: Sequence[Cell], found: set[str]) -> Iterator[str]:
-    types = {cell.id: cell.cell_type for cell in cells}
+def _missing(template: Template, matched: Matched, found: set[str]) -> Iterator[str]:
+    types = {cell.id: cell.cell.cell_type for cell in matched.cells}
     missing = [cell for id, cell in template.cells.items() if id not in found and not cell.is_demo]
     for cell in missing:
         if cell.is_solution:
-            kind = printable(types.get(cell.id, "code"), 20)
+            kind = one_line(types.get(cell.id, "code"), 20)
             got = "none" if kind == "code" else f"a {kind} cell"
             yield f"{cell.id}: expected a code cell, got {got}. The exercise counts as not attempted."
     if given := [cell.id for cell in missing if not cell.is_solution]:
         yield f"{', '.join(given)}: expected locked cells as released, got none. Used the assignment's own."
 
 
-def _demo_remarks(template: Template, given: Iterable[_Placed]) -> Iterator[str]:
+def _demo_warnings(template: Template, given: Iterable[_Placed]) -> Iterator[str]:
     if demos := [cell.id for cell in given if template.cells[cell.id].is_demo]:
-        yield f"{', '.join(demos)}: expected no solution to need demonstrations, got one that does. Ran them too."
+        yield f"{', '.join(demos)}: a solution uses names from these demonstration cells, so they were run as well."

@@ -1,4 +1,4 @@
-"""Reach: whose checks run the code of which exercise. Where none does, no mutant of it can cost the other a point.
+"""Coverage: whose checks run the code of which exercise. Where none does, no mutant of it can cost the other a point.
 
 Every function and method of a solution cell gets a line that counts; then the hidden graders judge that notebook, and
 after each check the counts are read. Blanks at the top of a cell run before any check: these exercises reach all.
@@ -15,24 +15,24 @@ from gradlab_staff.course import Assignment, Course
 from gradlab_staff.course.template import BLANK, exercise_of
 from gradlab_staff.errors import GraderError
 from gradlab_staff.grading.checks import run_checks
-from gradlab_staff.grading.diagnosis import with_solutions
-from gradlab_staff.grading.run import Run
+from gradlab_staff.grading.run import GradeOptions, open_run
 from gradlab_staff.grading.verdict import CheckResult, Outcome
+from gradlab_staff.intake.matching import with_solutions
 from gradlab_staff.sandbox.failures import SubmissionError
 from gradlab_staff.sandbox.session import Session
 
-__all__ = ["reach", "reach_of"]
+__all__ = ["coverage", "coverage_of"]
 
 _COUNT = "gradlab_count_{}"
 
 
-def reach_of(root: Path, name: str, seeds: tuple[int, ...]) -> dict[str, frozenset[str]]:
-    """`reach`, in a worker process."""
-    return reach(Course(root).assignment(name), seeds)
+def coverage_of(root: Path, name: str, seeds: tuple[int, ...]) -> dict[str, frozenset[str]]:
+    """Measure the `coverage`, in a worker process."""
+    return coverage(Course(root).assignment(name), seeds)
 
 
-def reach(assignment: Assignment, seeds: tuple[int, ...]) -> dict[str, frozenset[str]]:
-    """By exercise: the other exercises whose checks run, or read, what stands in its solution cell.
+def coverage(assignment: Assignment, seeds: tuple[int, ...]) -> dict[str, frozenset[str]]:
+    """Return by exercise the other exercises whose checks run, or read, what stands in its solution cell.
 
     Raises
     ------
@@ -42,15 +42,12 @@ def reach(assignment: Assignment, seeds: tuple[int, ...]) -> dict[str, frozenset
     solutions = [cell for cell in assignment.cells if cell.is_solution and cell.cell_type == "code"]
     sources = {exercise_of(cell.id): cell.source for cell in solutions if BLANK.search(cell.source)}
     counting = {name: _counting(_COUNT.format(name), source) for name, source in sources.items()}
-    session = Session(with_solutions(assignment, counting))
-    counts = _Counts(session, dict.fromkeys(sources, 0))
-    try:
+    # without a second try: a check that the right solution passes only so is wrong, and would count what it ran
+    with open_run(assignment, with_solutions(assignment, counting), GradeOptions(fallback=False)) as run:
+        counts = _Counts(run.session, dict.fromkeys(sources, 0))
+        run.go_on = counts
         for seed in seeds:
-            # without a second try: a check that the right solution passes only so is wrong, and would count what it ran
-            run = Run(assignment, session, seed, fallback=False, go_on=counts)
-            run_checks(run, "counting")
-    finally:
-        session.stop()
+            run_checks(run.again(seed), "counting")
     if counts.failed:
         raise GraderError(
             f"{assignment.name}: expected the instructor's solution to pass, it failed {', '.join(counts.failed)}. "
@@ -58,13 +55,13 @@ def reach(assignment: Assignment, seeds: tuple[int, ...]) -> dict[str, frozenset
         )
     every = frozenset(exercise.name for exercise in assignment.exercises)
     return {
-        name: (every if _at_top(source) else frozenset(counts.reached.get(name, ()))) - {name}
+        name: (every if _at_top(source) else frozenset(counts.covered.get(name, ()))) - {name}
         for name, source in sources.items()
     }
 
 
 def _counting(count: str, source: str) -> str:
-    """The cell, with a line at the start of each function that counts."""
+    """Return the cell with a line at the start of each function that counts."""
     tree = ast.parse(source)
     line = ast.parse(f'globals()["{count}"] = globals().get("{count}", 0) + 1').body[0]
     for node in ast.walk(tree):
@@ -83,7 +80,7 @@ class _Counts:
 
     session: Session
     seen: dict[str, int]
-    reached: dict[str, set[str]] = field(default_factory=dict)
+    covered: dict[str, set[str]] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
 
     def __call__(self, exercise: str, result: CheckResult) -> bool:
@@ -94,5 +91,5 @@ class _Counts:
                 now = int(self.session.request("name", name=_COUNT.format(name)))
                 self.seen[name] = now
                 if now != before:
-                    self.reached.setdefault(name, set()).add(exercise)
+                    self.covered.setdefault(name, set()).add(exercise)
         return True

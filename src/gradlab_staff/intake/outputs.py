@@ -5,40 +5,24 @@ from __future__ import annotations
 import base64
 import binascii
 import html
-import json
 import re
-from pathlib import Path
 from typing import Any
 
-from gradlab_staff.intake.received import read_file
+from gradlab_staff.text import CONTROL, clean
 
-__all__ = ["clean", "outputs_of", "safe_outputs", "safe_prose", "stream"]
+__all__ = ["safe_outputs", "safe_prose", "stream"]
 
-_MAX_LINES = 1000  # as nbgrader's LimitOutput
-_MAX_CHARS = 64 << 10
 _MAX_OUTPUTS = 100
 _MAX_IMAGE_BYTES = 1 << 20
 _MAX_PIXELS = 25_000_000  # a picture of a few kilobytes can unpack to gigabytes in a browser
 _IMAGES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])|\x9b[0-?]*[ -/]*[@-~]")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _GAP = r"[\s\\]*"  # what a browser or markdown drops from the middle of a link
 _SCRIPT_LINK = re.compile(f"({_GAP.join('javascript')}|{_GAP.join('vbscript')})(?={_GAP}:)", re.IGNORECASE)
 
 # with these MathJax writes attributes and links
 _TEX_LINK = re.compile(r"\\(?=href|class|style|cssId|require|mmlToken)")
-
-
-def clean(text: object, max_chars: int = _MAX_CHARS) -> str:
-    """`text` without terminal escapes, control characters and reversed writing, cut to `max_chars` and 1000 lines."""
-    raw = text if isinstance(text, str) else str(text)
-    plain = _CONTROL.sub("", _ESCAPE.sub("", raw[: 4 * max_chars].replace("\r\n", "\n").replace("\r", "\n")))
-    lines = plain.split("\n")
-    if len(lines) <= _MAX_LINES and len(plain) <= max_chars and len(raw) <= 4 * max_chars:
-        return plain
-    return "\n".join(lines[: _MAX_LINES - 1])[:max_chars] + "\n... Output truncated ..."
 
 
 def safe_prose(source: str) -> str:
@@ -49,27 +33,12 @@ def safe_prose(source: str) -> str:
     >>> safe_prose("a <b> c")
     'a < b> c'
     """
-    text = plain = _CONTROL.sub("", source)
+    text = plain = CONTROL.sub("", source)
     for _ in range(3):  # as often as anything between here and the page could
         plain = html.unescape(plain)
     if _SCRIPT_LINK.search(plain):  # its letters or its colon may be entities: then none is left
-        text = _CONTROL.sub("", plain).replace("&", "\N{FULLWIDTH AMPERSAND}")
+        text = CONTROL.sub("", plain).replace("&", "\N{FULLWIDTH AMPERSAND}")
     return _SCRIPT_LINK.sub(r"\1 ", _TEX_LINK.sub(r"\\ ", _TAG.sub("< ", text)))
-
-
-def outputs_of(path: Path | None) -> list[list[dict[str, Any]]]:
-    """The raw outputs of each cell of a notebook that was read before, in order; none where they cannot be had."""
-    try:
-        if path is None:
-            return []
-        cells = json.loads(read_file(path))["cells"]
-        return [_dicts(cell.get("outputs") if isinstance(cell, dict) else None) for cell in cells]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
-
-
-def _dicts(outputs: object) -> list[dict[str, Any]]:
-    return [output for output in outputs if isinstance(output, dict)] if isinstance(outputs, list) else []
 
 
 def safe_outputs(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:

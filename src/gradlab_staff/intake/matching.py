@@ -1,0 +1,141 @@
+"""Which of the assignment's cells each cell of a submission is: decided once, for grading and for what people see."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from gradlab_staff.course import Assignment, Cell
+from gradlab_staff.course.template import Template, normal, released_text
+from gradlab_staff.intake.notebook import Notebook
+
+__all__ = ["Kind", "Matched", "MatchedCell", "match", "with_solutions"]
+
+
+class Kind(StrEnum):
+    """Whose code it is: the assignment's own, or the student's in a solution cell or elsewhere."""
+
+    GIVEN = "given"
+    SOLUTION = "solution"
+    OWN = "own"
+
+
+@dataclass(frozen=True)
+class MatchedCell:
+    """A cell of a submission, the assignment's cell that it is (or none), and whether it reads as released.
+
+    Of several that are one cell of the assignment's, `main` is the one that counts; a `spare` copy of a locked cell is
+    not run.
+    """
+
+    number: int
+    cell: Cell
+    id: str = ""
+    kind: Kind = Kind.OWN
+    fits: bool = True
+    """Whether it is of that cell's type: code, or markdown."""
+    released: bool = False
+    main: bool = False
+    spare: bool = False
+
+    @property
+    def is_code(self) -> bool:
+        """Return whether it is a code cell that holds anything."""
+        return self.cell.cell_type == "code" and bool(self.cell.source.strip())
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A submission's notebook, its cells matched to the assignment's; `readable` as the notebook was."""
+
+    cells: tuple[MatchedCell, ...] = ()
+    warnings: tuple[str, ...] = ()
+    readable: bool = True
+
+
+def match(assignment: Assignment, notebook: Notebook) -> Matched:
+    """Match the cells of a submission: by their ids, else by their text as released, else by what they define."""
+    known = _Known(assignment)
+    cells = [known.matched(number, cell) for number, cell in enumerate(notebook.cells, 1)]
+    return Matched(tuple(_with_main(_with_spares(cells))), notebook.warnings, notebook.readable)
+
+
+def with_solutions(assignment: Assignment, sources: Mapping[str, str]) -> Matched:
+    """Return the instructor notebook as a submission, with other solution cells for the exercises in `sources`."""
+    cells = [
+        replace(cell, source=sources.get(cell.id.removesuffix("_solution"), cell.source)) if cell.is_solution else cell
+        for cell in assignment.cells
+    ]
+    return match(assignment, Notebook(tuple(cells)))
+
+
+@dataclass
+class _Known:
+    """The assignment's cells, and which of them have been seen in the submission so far."""
+
+    assignment: Assignment
+    seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.template = Template(self.assignment)
+        self.cells = {cell.id: cell for cell in self.assignment.cells if cell.id}
+        self.released = {id: normal(released_text(self.assignment, cell)) for id, cell in self.cells.items()}
+        self.by_text = defaultdict(list)
+        for id, text in self.released.items():
+            self.by_text[self.cells[id].cell_type, text].append(id)
+
+    def matched(self, number: int, cell: Cell) -> MatchedCell:
+        id = self._id(cell)
+        self.seen.add(id)
+        if not id:
+            return MatchedCell(number, cell)
+        kind = Kind.SOLUTION if self.cells[id].is_solution else Kind.GIVEN
+        fits = cell.cell_type == self.cells[id].cell_type
+        return MatchedCell(number, cell, id, kind, fits, released=normal(cell.source) == self.released[id])
+
+    def _id(self, cell: Cell) -> str:
+        if cell.id in self.cells:
+            return cell.id
+        text = normal(cell.source)
+        if not text:
+            return ""
+        # questions are all released with one text: without their ids they are known by their order
+        alike = self.by_text.get((cell.cell_type, text), [])
+        if alike:
+            return next((id for id in alike if id not in self.seen), alike[0] if len(alike) == 1 else "")
+        return next(self.template.solved_in(cell.source), "") if cell.cell_type == "code" else ""
+
+
+def _with_spares(cells: Sequence[MatchedCell]) -> Iterator[MatchedCell]:
+    """Yield one cell for each locked one; a copy that was written over is the student's own.
+
+    Jupyter copies the metadata with a cell, so that the student's code may carry the id of a locked cell.
+    """
+    copies = _copies(cell for cell in cells if cell.kind is Kind.GIVEN)
+    kept = {id: next((cell for cell in found if cell.released), found[0]) for id, found in copies.items()}
+    for cell in cells:
+        if cell.kind is not Kind.GIVEN or cell is kept[cell.id]:
+            yield cell
+        else:
+            yield MatchedCell(cell.number, cell.cell, spare=cell.released)
+
+
+def _with_main(cells: Iterable[MatchedCell]) -> Iterator[MatchedCell]:
+    """Yield the cells, one of each set of copies marked: of the right type, changed, by its id, the last."""
+    every = list(cells)
+
+    def counts(cell: MatchedCell) -> tuple[bool, bool, bool, int]:
+        return cell.fits, not cell.released, cell.id == cell.cell.id, cell.number
+
+    main = {max(found, key=counts).number for found in _copies(cell for cell in every if cell.id).values()}
+    return (replace(cell, main=True) if cell.number in main else cell for cell in every)
+
+
+def _copies(cells: Iterable[MatchedCell]) -> dict[str, list[MatchedCell]]:
+    """Return the cells by the assignment's cell that they are."""
+    copies = defaultdict(list)
+    for cell in cells:
+        copies[cell.id].append(cell)
+    return dict(copies)

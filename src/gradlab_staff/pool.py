@@ -1,0 +1,170 @@
+"""A pool of worker processes that survives the death of any of them: for a class, and for an audit.
+
+Each worker is a process of its own, led by a thread. One that dies or hangs costs what it had in hand, which is tried
+once more, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import queue
+import resource
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Pool", "Worker", "WorkerError"]
+
+MEMORY_MIB = 4096
+"""Bounds what a submission can make the trusted side spend through calls back."""
+POLL_S = 0.2
+_PR_SET_PDEATHSIG = 1
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class WorkerError(Exception):
+    """A worker process came to no result; the message says how it failed."""
+
+
+class Worker:
+    """One worker process, started when it is first needed and replaced when it dies or hangs."""
+
+    def __init__(self) -> None:
+        self._process: ProcessPoolExecutor | None = None
+        self._dismissed = False
+        self._ending = threading.Lock()
+
+    def call(self, function: Callable[..., R], *args: Any, limit_s: float) -> R:
+        """Return what a function of a module gives in the worker process; it is tried twice where the process dies.
+
+        Raises
+        ------
+        WorkerError
+            Where the process died twice, took longer than `limit_s`, or could not be started.
+        """
+        error = "the pool is closed"
+        for _ in range(2):
+            if self._dismissed:
+                break
+            try:
+                if self._process is None:
+                    # A fresh interpreter: a fork would share the parent's locks and its open gradebook.
+                    self._process = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _be_a_worker)
+                return self._process.submit(function, *args).result(limit_s)
+            except BrokenProcessPool:
+                error = "expected a result, but the worker process died twice"
+            except TimeoutError:  # once is enough: it would hold up the others as long again
+                self.end()
+                raise WorkerError(f"expected a result within {limit_s:g} s, none came") from None
+            except (OSError, RuntimeError) as failure:  # no process or no memory to be had now; or ended meanwhile
+                error = f"expected a worker process, got: {failure}"
+            self.end()
+        raise WorkerError(error)
+
+    def dismiss(self) -> None:
+        """End the process, whatever it does, for good."""
+        self._dismissed = True
+        self.end()
+
+    def end(self) -> None:
+        """End the process, whatever it does; the next call starts another."""
+        with self._ending:  # both the thread that leads the worker and the one that dismisses it come here
+            process, self._process = self._process, None
+            if process is not None:
+                for child in list((process._processes or {}).values()):
+                    child.kill()
+                process.shutdown(cancel_futures=True)
+
+
+class Pool:
+    """Worker processes, kept from one `map` to the next; to be used as a context, which ends them."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = [Worker() for _ in range(max(workers, 1))]
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.dismiss()
+
+    def map(self, do: Callable[[Worker, T], R], items: Iterable[T]) -> Iterator[R]:
+        """Yield what `do` gives for each of `items`, as it comes; `do` runs in a thread and asks its worker.
+
+        Items are taken as workers are free, and no more results are held than there are workers, so that memory does
+        not grow with their number. An exception of `do` ends it all, and comes here.
+        """
+        work = _Work(do, iter(items), len(self._workers))
+        threads = [threading.Thread(target=work.lead, args=(worker,), daemon=True) for worker in self._workers]
+        for thread in threads:
+            thread.start()
+        try:
+            yield from work.results(len(threads))
+        finally:
+            work.over.set()
+            if any(thread.is_alive() for thread in threads):
+                for worker in self._workers:
+                    worker.end()
+            for thread in threads:
+                thread.join()
+
+
+class _Work(Generic[T, R]):
+    """What is left to do, and what has been done, of one `map`."""
+
+    def __init__(self, do: Callable[[Worker, T], R], items: Iterator[T], room: int) -> None:
+        self.do, self.items = do, items
+        self.over = threading.Event()
+        self._taking = threading.Lock()
+        self._done: queue.Queue[tuple[str, Any]] = queue.Queue(room)
+
+    def lead(self, worker: Worker) -> None:
+        """Have a worker do one item after the other."""
+        try:
+            while not self.over.is_set():
+                with self._taking:
+                    item = next(self.items)
+                self._put("result", self.do(worker, item))
+        except StopIteration:
+            self._put("end", None)
+        except BaseException as error:  # noqa: BLE001 (it is raised again where the results are asked for)
+            self._put("error", error)
+
+    def _put(self, kind: str, value: Any) -> None:
+        while not self.over.is_set():
+            with contextlib.suppress(queue.Full):
+                self._done.put((kind, value), timeout=POLL_S)
+                return
+
+    def results(self, leading: int) -> Iterator[R]:
+        """Yield the results until all threads have come to the end."""
+        while leading:
+            kind, value = self._done.get()
+            if kind == "error":
+                raise value
+            if kind == "end":
+                leading -= 1
+            else:
+                yield value
+
+
+def _be_a_worker() -> None:
+    """Make this process a worker: on Linux it ends with its parent, however that ends, and its sandbox with it."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:  # it ended before it was asked for
+        os._exit(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MIB << 20, hard))
