@@ -53,7 +53,7 @@ class DataSet:
 
 
 def choose(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download: bool) -> Parts:
-    """Return the data set's parts, from the first of: `data_dir`, $GRADLAB_DATA, a download, synthetic pictures.
+    """Return the data set's parts, from the first of: `data_dir`, $GRADLAB_DATA, a download, synthetic data.
 
     Raises
     ------

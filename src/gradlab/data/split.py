@@ -21,7 +21,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Split:
-    """The three sets, each as (pictures, labels)."""
+    """The three sets, each as (images, labels)."""
 
     train: Images
     val: Images

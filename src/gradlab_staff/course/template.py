@@ -94,7 +94,7 @@ class Template:
 
     @cached_property
     def defines(self) -> dict[str, set[str]]:
-        """Return, by solution cell, its functions and classes, or its variables if it has none."""
+        """Return the functions and classes of each solution cell, or its variables if it has none, by id."""
         return {
             cell.id: functions(cell.source) or variables(cell.source)
             for cell in self.assignment.cells
