@@ -1,6 +1,6 @@
-"""Folders of results, written file by file, so that a crash leaves each file old or new, and never half.
+"""Folders of results, written atomically file by file: after a crash each file is old or new, never incomplete.
 
-Nothing is forced to the disk: what a power cut takes, the next run of ``gradlab grade`` writes again.
+Files are not synced to disk: the next run of ``gradlab grade`` writes again what a power cut loses.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["fill_folder", "laid_over", "supporting_files"]
 _MAX_FILE_BYTES = 16 << 20
 _MAX_ALL_BYTES = 64 << 20
 _MAX_FILES = 200
-_MAX_NAME_BYTES = 1000  # of a path below the folder: the system allows 4096 for the whole
-_IGNORED = (".ipynb_checkpoints", "__pycache__", "feedback")  # as nbgrader does
+_MAX_NAME_BYTES = 1000  # of a path within the folder: the system allows 4096 for the full path
+_IGNORED = (".ipynb_checkpoints", "__pycache__", "feedback")  # as in nbgrader
 
 
 def supporting_files(folder: Path) -> dict[str, Path]:
-    """The files beside a notebook, by their path in `folder`: what formgrader may show next to it.
+    """Return the files beside a notebook, by their path in `folder`, for formgrader to show next to it.
 
-    Links are left out, for they may point at anything; so are huge files, and what cannot be read or named.
+    Links are skipped, because they may point anywhere, as are huge files and files that cannot be read or named.
     """
     found: dict[str, Path] = {}
     room: float = _MAX_ALL_BYTES
@@ -45,7 +45,7 @@ def supporting_files(folder: Path) -> dict[str, Path]:
 
 
 def _size(path: Path) -> float:
-    """The bytes of a regular file that may be read; without bound for anything else."""
+    """Return the size in bytes of a readable regular file; infinity for anything else."""
     try:
         status = path.lstat()
     except OSError:  # longer than a path may be
@@ -54,7 +54,7 @@ def _size(path: Path) -> float:
 
 
 def laid_over(under: Mapping[str, Path], over: Mapping[str, Path]) -> dict[str, Path]:
-    """The files of both folders by path. Of two that cannot lie side by side (`a`, `a/b`) the one of `over` stays."""
+    """Return the files of both folders by path; if two cannot coexist (`a`, `a/b`), keep the one of `over`."""
     taken = {str(parent) for name in over for parent in Path(name).parents} | set(over)
     free = {
         name: path
@@ -65,12 +65,22 @@ def laid_over(under: Mapping[str, Path], over: Mapping[str, Path]) -> dict[str, 
 
 
 def fill_folder(folder: Path, files: Mapping[str, str | Path], *, mode: int) -> None:
-    """Make `folder` hold exactly `files` (text, or the file to copy): each replaced as a whole, the last one last."""
+    """Make `folder` hold exactly `files`.
+
+    Parameters
+    ----------
+    folder
+        Created if missing; other files in it are deleted.
+    files
+        Text, or the path of a file to copy, by path within the folder; written atomically and in this order.
+    mode
+        Permissions of the files.
+    """
     kept = {folder / name for name in files}
     on_the_way = {parent for path in kept for parent in path.parents}
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink() and path not in on_the_way:
-            path.rmdir()  # what it held went before it
+            path.rmdir()  # its contents were deleted before it
         elif not path.is_dir() and path not in kept:
             path.unlink()
     for name, content in files.items():
