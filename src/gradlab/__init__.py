@@ -1,4 +1,4 @@
-"""gradlab: an auto-graded assignment kit for a deep-learning course. This is what a student uses."""
+"""gradlab: an auto-graded assignment kit for a deep-learning course; this package is the part that students use."""
 
 from gradlab.check import check
 from gradlab.data import (

@@ -1,4 +1,4 @@
-"""``python -m gradlab``, and the command ``gradlab``: the staff's where it is installed, the student's elsewhere."""
+"""``python -m gradlab`` and the command ``gradlab``: the staff's commands if they are installed, else the student's."""
 
 import importlib.util
 import sys
@@ -17,7 +17,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.exit(f"gradlab: expected {error.name}, which gradlab-staff requires, got none. Install gradlab-staff anew.")
+        sys.exit(f"gradlab: expected {error.name}, which gradlab-staff requires, got none. Reinstall gradlab-staff.")
     run_as_staff(prog_name="gradlab")
 
 

@@ -1,7 +1,7 @@
-"""Ready-made layers, a net of them, and a trainer: the blocks of the concise version of a net.
+"""Ready-made layers, a network of them, and a trainer: building blocks for the concise version of a network.
 
-Gradients come from HIPS autograd, so that no layer has a backward pass. A layer is any object with `params` (a dict of
-arrays, empty where there is nothing to learn) that can be called: `layer(X, params, training)`.
+Gradients come from HIPS autograd, so that no layer has a backward pass. A layer is any callable object with `params` (a
+dict of arrays, empty if there is nothing to learn): `layer(X, params, training)`.
 
 Not imported by `gradlab` itself, because only one assignment needs autograd: `from gradlab.blocks import Dense`.
 """
@@ -20,26 +20,41 @@ Params = dict[str, Array]
 
 
 class Layer(Protocol):
-    """What `Sequential` is made of."""
+    """A layer of a `Sequential`: its parameters, and a call that computes its output."""
 
     params: Params
 
     def __call__(self, X: Array, params: Params, training: bool) -> Array:
-        """Return the layer's output for `X`, computed with `params`."""
+        """Return the layer's output for `X`, computed with `params`.
+
+        Parameters
+        ----------
+        X : array of shape (N, features)
+        params : dict of arrays
+            Used in place of `self.params`; same keys and shapes.
+        training : bool
+            Whether the call is part of training.
+        """
         ...
 
 
 class Dense:
-    """A fully-connected layer: `X @ W + b`, then the activation.
+    """A fully-connected layer: `X @ W + b`, followed by the activation.
 
     Parameters
     ----------
     in_units, units : int
-        Features that come in, and that go out.
+        Number of input features and of output features.
     activation : "relu" or None
-        What follows `X @ W + b`: max(0, ·), or nothing.
+        Applied to `X @ W + b`: max(0, ·), or nothing.
     sd : float
-        Standard deviation of the initial weights, drawn from a normal distribution; biases start at 0.
+        Standard deviation of the initial weights, drawn from a normal distribution with `np.random`; biases are
+        initialised to 0.
+
+    Raises
+    ------
+    ValueError
+        If `activation` is neither "relu" nor None.
 
     Attributes
     ----------
@@ -54,7 +69,7 @@ class Dense:
         self.activation = activation
 
     def __call__(self, X: Array, params: Params, training: bool) -> Array:
-        """Return an array of shape (N, units) for one of shape (N, in_units)."""
+        """Return the output, shape (N, units), for `X` of shape (N, in_units)."""
         out: Array = np.dot(X, params["W"]) + params["b"]
         if self.activation == "relu":
             out = np.maximum(out, 0)
@@ -62,9 +77,20 @@ class Dense:
 
 
 class Dropout:
-    """While training, drops each entry with probability `drop_prob`; otherwise changes nothing.
+    """Inverted dropout: in training, each entry is set to 0 with probability `drop_prob`; otherwise the identity.
 
-    The entries that stay are rescaled, so that expected values do not change.
+    The entries that are kept are divided by `1 - drop_prob`, so that their expected values do not change
+    (Srivastava et al., 2014, JMLR 15).
+
+    Parameters
+    ----------
+    drop_prob : float
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If `drop_prob` is outside [0, 1].
     """
 
     def __init__(self, drop_prob: float) -> None:
@@ -74,21 +100,22 @@ class Dropout:
         self.drop_prob = drop_prob
 
     def __call__(self, X: Array, params: Params, training: bool) -> Array:
-        """Return an array of the shape of `X`."""
+        """Return the output, an array of the shape of `X`; the mask is drawn with `np.random`."""
         if not training or self.drop_prob == 0:
             return X
         stay: Array = np.random.binomial(1, 1 - self.drop_prob, size=X.shape).astype(np.float32)
-        return X * (stay / max(1 - self.drop_prob, 1e-12))  # nothing stays where this is 0 / 1e-12
+        return X * (stay / max(1 - self.drop_prob, 1e-12))  # 0 / 1e-12 if everything is dropped
 
 
 class Sequential:
-    """A net whose layers come one after the other.
+    """A network whose layers are applied one after the other.
 
     Attributes
     ----------
     layers : tuple of layers
     params : dict
-        All parameters by their numbered names: W1 and b1 are the first layer's that has any, W2 and b2 the second's.
+        All parameters by their numbered names: W1 and b1 belong to the first layer that has parameters, W2 and b2 to
+        the second.
 
     Examples
     --------
@@ -108,7 +135,7 @@ class Sequential:
     def __call__(self, X: Array, training: bool = False, params: Params | None = None) -> Array:
         """Return the scores, shape (N, units of the last layer), for `X` of shape (N, features).
 
-        `params` stands in for the net's own where it is given: that is how autograd gets its hands on them.
+        `params` replaces the network's own parameters if given, so that autograd can differentiate by them.
         """
         given = self.params if params is None else params
         for number, layer in self._numbered():
@@ -116,30 +143,31 @@ class Sequential:
         return X
 
     def _numbered(self) -> list[tuple[int, Layer]]:
-        """The layers, each with the number that its parameters have: only layers with parameters count."""
+        """Return the layers, each with the number of its parameters' names; only layers with parameters are counted."""
         counts = [sum(bool(layer.params) for layer in self.layers[: i + 1]) for i in range(len(self.layers))]
         return list(zip(counts, self.layers, strict=True))
 
 
 class Trainer:
-    """Trains a net by minibatch stochastic gradient descent on the softmax cross-entropy.
+    """Minibatch stochastic gradient descent on the softmax cross-entropy.
 
-    A step is −lr times the sum of the pictures' gradients over batch_size: the mean, but for a smaller minibatch at the
-    end of an epoch, whose step is smaller. (Noisier, it would spoil the net just before its accuracy is taken.)
+    A step is −lr times the sum of the gradients of the examples, divided by batch_size: their mean, except for a
+    smaller last minibatch, whose step is smaller. (Its gradient is noisier, and a full step would perturb the network
+    just before its accuracy is measured.)
 
     Parameters
     ----------
     net : Sequential
-        Its `params` are replaced by better ones.
+        The network to train; its `params` are replaced at each step.
     lr : float
-        The learning rate.
+        Learning rate.
     batch_size : int
 
     Attributes
     ----------
-    loss_history, train_acc_history, test_acc_history : lists of float, an entry an epoch
-        Means over the minibatches, as the net answered while it learned (with dropout); the accuracy on the test set at
-        the end of the epoch (without).
+    loss_history, train_acc_history, test_acc_history : lists of float, one entry per epoch
+        Loss (nats) and accuracy (fraction) averaged over the epoch's minibatches, in training mode (with dropout), and
+        the accuracy on the test set at the end of the epoch (without dropout).
     """
 
     def __init__(self, net: Sequential, lr: float, batch_size: int) -> None:
@@ -149,12 +177,12 @@ class Trainer:
         self.test_acc_history: list[float] = []
 
     def fit(self, data: Mapping[str, Array], num_epochs: int) -> None:
-        """Train for so many epochs: every training image once an epoch, in a random order.
+        """Train for `num_epochs` epochs, each a pass over all training images in a random order.
 
         Parameters
         ----------
         data : dict of X_train, y_train, X_test, y_test
-            Images, shape (N, features), and labels, shape (N,).
+            Images, float, shape (N, features), and labels, integer, shape (N,).
         num_epochs : int
         """
         X, y = data["X_train"], data["y_train"]
@@ -168,7 +196,7 @@ class Trainer:
             self.test_acc_history.append(float(np.mean(self.net(data["X_test"]).argmax(axis=1) == data["y_test"])))
 
     def _step(self, X: Array, y: Array) -> tuple[float, int, int]:
-        """Move the parameters once; return the sum of the losses, how many answers were right, and of how many."""
+        """Update the parameters once; return the summed loss, the number of correct predictions and the batch size."""
 
         def loss(params: Params) -> tuple[Any, Array]:
             scores = self.net(X, training=True, params=params)
@@ -181,7 +209,7 @@ class Trainer:
 
 
 def _cross_entropy(scores: Array, y: Array) -> Any:
-    """Return the mean of −log softmax at the labels."""
+    """Return the mean cross-entropy, −log softmax at the labels."""
     shifted = scores - np.max(scores, axis=1, keepdims=True)  # exp cannot overflow, and the result is the same
     log_probs = shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
     return -np.mean(log_probs[np.arange(len(y)), y])

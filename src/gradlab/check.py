@@ -1,6 +1,6 @@
-"""Public checks: what a student sees at once. ✓ or ✗ a property, what was expected, what came, and a hint.
+"""Public checks: immediate feedback in the notebook. Each property gets ✓ or ✗, expected, got and a hint.
 
-An assignment's `public_checks.py` holds one generator function an exercise. It takes the notebook's names
+An assignment's `public_checks.py` holds one generator function per exercise. It takes the notebook's names
 and yields `Line`s:
 
     def dropout_forward(nb):
@@ -25,14 +25,14 @@ __all__ = ["Line", "Names", "attempt", "check", "close", "failed", "holds", "pas
 
 CHECKS_FILE = "public_checks.py"
 _SEED = 231
-_FEW = 5  # arrays of so many entries are printed in full
+_FEW = 5  # arrays of up to so many entries are printed in full
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One property of a solution, and whether it holds."""
+    """The result of one check: a property of the solution, whether it holds, and whether it was attempted."""
 
     title: str
     ok: bool
@@ -42,7 +42,7 @@ class Line:
     attempted: bool = True
 
     def __str__(self) -> str:
-        """Return the line as it is printed: a second line holds the hint, if the property fails."""
+        """Return the line as printed; if the property fails, a second line holds the hint."""
         facts = [f"expected {self.expected}"] if self.expected and (self.expected != self.got) else []
         facts += [f"got {self.got}" if facts or not self.ok else self.got] if self.got else []
         text = f"{'✓' if self.ok else '✗'} {self.title}" + (f": {', '.join(facts)}" if facts else "")
@@ -72,17 +72,23 @@ def holds(title: str, condition: object, *, expected: str = "", got: str = "", h
 
 
 def close(title: str, got: Any, expected: Any, *, tolerance: float, hint: str = "") -> Line:
-    """Return a line for a number or array that must come within `tolerance` of what is expected.
+    """Return a line for a number or array that must be within `tolerance` of the expected one.
 
     Parameters
     ----------
     title : str
     got : number or array
-        What the student's code gave; anything else fails the line.
+        Result of the student's code; anything else fails the check.
     expected : number or array of the same shape
     tolerance : float
-        The largest absolute difference allowed, entry by entry.
+        Largest absolute difference allowed per entry, in the units of `expected`.
     hint : str
+        Printed if the check fails.
+
+    Returns
+    -------
+    Line
+        Names the entry with the largest error if the arrays are too large to print.
 
     Examples
     --------
@@ -110,7 +116,16 @@ def close(title: str, got: Any, expected: Any, *, tolerance: float, hint: str = 
 
 
 def same_shape(title: str, got: Any, shape: tuple[int, ...], *, hint: str = "") -> Line:
-    """Return a line for an array that must have this shape.
+    """Return a line for an array that must have this shape; anything but an array fails the check.
+
+    Parameters
+    ----------
+    title : str
+    got : array
+        Result of the student's code.
+    shape : tuple of int
+    hint : str
+        Printed if the check fails.
 
     Examples
     --------
@@ -122,7 +137,7 @@ def same_shape(title: str, got: Any, shape: tuple[int, ...], *, hint: str = "") 
 
 
 class Names:
-    """The notebook's names, as attributes: `nb.dropout_forward`."""
+    """The names that the notebook defines, as attributes: `nb.dropout_forward`."""
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self._namespace = namespace
@@ -135,17 +150,21 @@ class Names:
 
 
 class _Missing(Exception):
-    """The notebook has no such name."""
+    """The notebook does not define this name."""
 
 
 def attempt(title: str, lines: Callable[[], Iterable[Line]] | Iterable[Line]) -> Iterator[Line]:
-    """Yield the lines; if the student's code raises, end with a line that says so.
+    """Yield the lines; if the student's code raises an exception, end with a line that describes it.
 
     Parameters
     ----------
     title : str
-        What is being tried, for that last line.
+        Name of the checked function or property, for that last line.
     lines : iterable of Line, or a function that returns one
+
+    Yields
+    ------
+    Line
     """
     try:
         yield from lines() if callable(lines) else lines
@@ -158,29 +177,29 @@ def attempt(title: str, lines: Callable[[], Iterable[Line]] | Iterable[Line]) ->
             got=f"no {error} in this notebook",
             attempted=False,
         )
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a student's code raises is theirs to read, not a crash
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an error of the student's code is a result, not a crash
         yield failed(
-            f"{title}: your code stopped before this check was through",
+            f"{title}: your code raised an error before this check finished",
             got=f"{type(error).__name__}: {error}",
             hint=_where(error.__traceback__),
         )
 
 
 def check(exercise: str) -> None:
-    """Print how the notebook's solution of an exercise fares in its public checks.
+    """Run the public checks of an exercise on the notebook's solution and print the results.
 
-    Reads `public_checks.py` beside the notebook. Never raises for what a solution does, and leaves
-    `np.random` as it found it.
+    Reads `public_checks.py` beside the notebook. Errors of the solution are printed, not raised, and the state of
+    `np.random` is restored.
 
     Parameters
     ----------
     exercise : str
-        As in the exercise's grade cell: `check("dropout_forward")`.
+        Name of the exercise, as in its grade cell: `check("dropout_forward")`.
 
     Raises
     ------
     CourseError
-        There is no `public_checks.py` in the working directory, or no such exercise in it.
+        If there is no `public_checks.py` in the working directory, or it has no such exercise.
     """
     lines = _public_check(exercise)
     caller = sys._getframe(1).f_globals
@@ -215,7 +234,10 @@ def _public_check(exercise: str) -> Callable[[Names], Iterable[Line]]:
 def _load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("public_checks", path)
     if spec is None or spec.loader is None:
-        raise CourseError(f"{path.name}: expected a Python file. Nothing was checked. Download it again.")
+        raise CourseError(
+            f"{path.name}: expected a Python file, got one that cannot be imported. Nothing was checked. "
+            "Download the assignment again."
+        )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -227,14 +249,14 @@ def _summary(exercise: str, lines: list[Line]) -> str:
         return f"{exercise}: " + (f"all {done} checks passed." if done > 1 else "the check passed.")
     if not any(line.attempted for line in lines):
         return f"{exercise}: not attempted yet."
-    return f"{exercise}: {done} of {len(lines)} checks passed. Mend the first ✗, run its cell, then this one."
+    return f"{exercise}: {done} of {len(lines)} checks passed. Fix the first ✗, run its cell, then this one."
 
 
 def _where(tb: TracebackType | None) -> str:
-    """Return the last line of the notebook's own code that was running: a cell is no file on disk."""
+    """Return the line of the notebook that raised the error: the last frame whose file is not on disk is a cell."""
     frames = [frame for frame in traceback.extract_tb(tb) if not Path(frame.filename).exists()]
     if not frames:
-        return "call it by hand, in a cell of your own, and look at what it returns"
+        return "call it in a cell of your own and look at what it returns"
     return f"it happened in {frames[-1].name}, line {frames[-1].lineno} of its cell: {frames[-1].line}"
 
 
@@ -243,6 +265,6 @@ def _span(values: Array, tolerance: float, digits: int = 4) -> str:
 
 
 def _numbers(values: Array, digits: int = 4) -> str:
-    """Return a number, or a few in brackets, in so many significant digits."""
-    told = [f"{value:.{digits}g}" for value in np.ravel(values)]
-    return told[0] if np.ndim(values) == 0 else f"[{', '.join(told)}]"
+    """Return a number, or a few in brackets, with `digits` significant digits."""
+    texts = [f"{value:.{digits}g}" for value in np.ravel(values)]
+    return texts[0] if np.ndim(values) == 0 else f"[{', '.join(texts)}]"

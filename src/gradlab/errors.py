@@ -1,7 +1,7 @@
-"""What gradlab raises where it cannot do what was asked.
+"""The errors that gradlab raises.
 
 GradlabError
-├── CourseError      the files of an assignment: a missing `public_checks.py`, an exercise that it has not
+├── CourseError      the files of an assignment: a missing `public_checks.py`, an exercise that it does not define
 └── DataError        a data set: missing, corrupt, truncated, too small
 
 A message reads *where: expected X, got Y. What we did. What to do next.*
@@ -11,7 +11,7 @@ __all__ = ["CourseError", "DataError", "GradlabError"]
 
 
 class GradlabError(Exception):
-    """gradlab could not do what was asked; the message says what to do next."""
+    """Base class of all errors of gradlab. The message says what to do next."""
 
 
 class CourseError(GradlabError):
@@ -19,4 +19,4 @@ class CourseError(GradlabError):
 
 
 class DataError(GradlabError, ValueError):
-    """A data set cannot be used. The message names the file and the remedy."""
+    """A data set cannot be used. The message names the file and says how to fix it."""

@@ -1,4 +1,4 @@
-"""Numerical gradients, by central differences, and the relative error that compares them with yours."""
+"""Numerical gradients by central differences, and the relative error to compare them with analytic gradients."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +16,17 @@ def rel_error(x: ArrayLike, y: ArrayLike) -> float:
 
     Parameters
     ----------
-    x, y : arrays of one shape
+    x, y : arrays of the same shape
+
+    Returns
+    -------
+    float
+        0 for empty arrays.
 
     Raises
     ------
     ValueError
-        The shapes differ: broadcasting would hide a wrong gradient.
+        If the shapes differ: broadcasting would hide a wrong gradient.
 
     Examples
     --------
@@ -38,15 +43,15 @@ def rel_error(x: ArrayLike, y: ArrayLike) -> float:
 
 
 def eval_numerical_gradient(f: Callable[[Array], float], x: Array, *, h: float = 1e-5) -> Array:
-    """Return the gradient of a number, `f(x)`, by each entry of `x`.
+    """Return the numerical gradient of a scalar function at `x`, by central differences.
 
     Parameters
     ----------
     f : function of one array, returning one number
     x : float array of any shape
-        Where to take the gradient. Each entry is moved by ±h, in place, and put back.
+        Point at which to take the gradient. Each entry is changed by ±h in place and then restored.
     h : float
-        The step.
+        Step size.
 
     Returns
     -------
@@ -66,17 +71,17 @@ def eval_numerical_gradient(f: Callable[[Array], float], x: Array, *, h: float =
 
 
 def eval_numerical_gradient_array(f: Callable[[Array], Array], x: Array, df: Array, *, h: float = 1e-5) -> Array:
-    """Return the gradient of a loss by each entry of `x`, given its gradient by `f(x)`.
+    """Return the numerical gradient of a loss with respect to `x`, given its gradient with respect to `f(x)`.
 
     Parameters
     ----------
     f : function of one array, returning one array
     x : float array of any shape
-        Where to take the gradient. Each entry is moved by ±h, in place, and put back.
+        Point at which to take the gradient. Each entry is changed by ±h in place and then restored.
     df : array of the shape of `f(x)`
-        Gradient of the loss by `f(x)`.
+        Gradient of the loss with respect to `f(x)` (the upstream gradient).
     h : float
-        The step.
+        Step size.
 
     Returns
     -------
@@ -96,7 +101,7 @@ def eval_numerical_gradient_array(f: Callable[[Array], Array], x: Array, df: Arr
 
 
 def _either_side(f: Callable[[Array], Any], x: Array, i: tuple[int, ...], h: float) -> tuple[Any, Any]:
-    """Return f with entry i moved up, and down, by h. Copies: f may hand back x itself, as dropout does."""
+    """Return f(x) with entry i increased and decreased by h. Copies, because f may return x itself, as dropout does."""
     here = x[i]
     try:
         x[i] = here + h

@@ -1,6 +1,7 @@
 """The given layers: a forward pass returns its output and a cache, a backward pass takes the cache.
 
-`N` is the number of examples, `D` the features that come in, `M` the features that go out, `C` the classes.
+`N` is the number of examples, `D` of input features, `M` of output features, `C` of classes. Arrays are floats of any
+precision unless stated otherwise.
 """
 
 from typing import Any
@@ -24,7 +25,7 @@ AffineReluCache = tuple[AffineCache, Array]
 
 
 def affine_forward(x: Array, w: Array, b: Array) -> tuple[Array, AffineCache]:
-    """Return `x @ w + b`, each example flattened to one row.
+    """Return `x @ w + b`, with each example flattened to one row.
 
     Parameters
     ----------
@@ -51,12 +52,12 @@ def affine_forward(x: Array, w: Array, b: Array) -> tuple[Array, AffineCache]:
 
 
 def affine_backward(dout: Array, cache: AffineCache) -> tuple[Array, Array, Array]:
-    """Return the gradients of an affine layer.
+    """Return the gradients of the loss with respect to the input, the weights and the biases of an affine layer.
 
     Parameters
     ----------
     dout : array of shape (N, M)
-        Gradient of the loss by the layer's output.
+        Gradient of the loss with respect to the layer's output.
     cache : (x, w, b) from `affine_forward`
 
     Returns
@@ -73,7 +74,7 @@ def affine_backward(dout: Array, cache: AffineCache) -> tuple[Array, Array, Arra
 
 
 def relu_forward(x: Array) -> tuple[Array, Array]:
-    """Return `max(x, 0)`, entry by entry.
+    """Return `max(x, 0)`, elementwise.
 
     Parameters
     ----------
@@ -93,14 +94,14 @@ def relu_forward(x: Array) -> tuple[Array, Array]:
 
 
 def relu_backward(dout: Array, cache: Array) -> Array:
-    """Return the gradient of ReLU: `dout` where the input was positive, else 0.
+    """Return the gradient through ReLU: `dout` where the input was positive, else 0.
 
     Parameters
     ----------
     dout : array of any shape
-        Gradient of the loss by the output.
+        Gradient of the loss with respect to the output.
     cache : array of the same shape
-        The input, from `relu_forward`.
+        Input of the layer, from `relu_forward`.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def relu_backward(dout: Array, cache: Array) -> Array:
 
 
 def affine_relu_forward(x: Array, w: Array, b: Array) -> tuple[Array, AffineReluCache]:
-    """Return `max(x @ w + b, 0)`: an affine layer, then ReLU.
+    """Return `max(x @ w + b, 0)`: an affine layer followed by ReLU.
 
     Parameters
     ----------
@@ -129,12 +130,12 @@ def affine_relu_forward(x: Array, w: Array, b: Array) -> tuple[Array, AffineRelu
 
 
 def affine_relu_backward(dout: Array, cache: AffineReluCache) -> tuple[Array, Array, Array]:
-    """Return the gradients of an affine layer that ReLU follows.
+    """Return the gradients of the loss through an affine layer followed by ReLU.
 
     Parameters
     ----------
     dout : array of shape (N, M)
-        Gradient of the loss by the output of ReLU.
+        Gradient of the loss with respect to the output of ReLU.
     cache : from `affine_relu_forward`
 
     Returns
@@ -148,24 +149,25 @@ def affine_relu_backward(dout: Array, cache: AffineReluCache) -> tuple[Array, Ar
 
 
 def softmax_loss(x: Array, y: Array) -> tuple[float, Array]:
-    """Return the mean cross-entropy of softmax scores, and its gradient.
+    """Return the mean softmax cross-entropy loss and its gradient.
 
     Parameters
     ----------
     x : array of shape (N, C)
-        Scores.
+        Scores (logits).
     y : integer array of shape (N,)
         Labels, 0 ≤ y < C.
 
     Returns
     -------
     loss : float
+        Mean over the examples, in nats.
     dx : array of shape (N, C)
-        Gradient of the loss by the scores.
+        Gradient of the loss with respect to the scores.
 
     Examples
     --------
-    Equal scores for ten classes cost ln 10:
+    Equal scores for ten classes give a loss of ln 10:
 
     >>> loss, dx = softmax_loss(np.zeros((2, 10)), np.array([3, 7]))
     >>> round(loss, 4)

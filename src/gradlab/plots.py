@@ -1,6 +1,6 @@
-"""The pictures of the course. Each draws one figure, which makes one claim: its title.
+"""The plots of the course. Each function draws one figure, which makes one claim: its title.
 
-Matplotlib is imported when the first picture is drawn, so that `import gradlab` stays light.
+Matplotlib is imported when the first figure is drawn, so that `import gradlab` stays fast.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 
 class _Trained(Protocol):
-    """What a picture of a training run needs: `Solver` has it."""
+    """A trained solver, with the histories that the plots read: `Solver` is one."""
 
     loss_history: Sequence[float]
     train_acc_history: Sequence[float]
@@ -31,7 +31,7 @@ class _Trained(Protocol):
 
 
 def plot_histories(runs: Mapping[str, _Trained], part: str = "train", *, title: str) -> None:
-    """Draw accuracy by epoch, one dot an epoch, one line a run.
+    """Draw accuracy against epoch, one line per run, one dot per epoch.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def plot_histories(runs: Mapping[str, _Trained], part: str = "train", *, title: 
         Its `train_acc_history` or `val_acc_history` is drawn; entry 0 is the accuracy after the first iteration.
     part : "train" or "val"
     title : str
-        The claim.
+        Claim of the figure.
     """
     ax = _axes(title, "epoch", f"{'training' if part == 'train' else 'validation'} accuracy (fraction)")
     for label, run in runs.items():
@@ -50,14 +50,14 @@ def plot_histories(runs: Mapping[str, _Trained], part: str = "train", *, title: 
 
 
 def plot_losses(runs: Mapping[str, _Trained], *, title: str) -> None:
-    """Draw the minibatch loss by iteration, on a logarithmic scale, one line a run.
+    """Draw the minibatch loss against iteration on a logarithmic scale, one line per run.
 
     Parameters
     ----------
     runs : dict of label to a trained solver
         Its `loss_history` is drawn.
     title : str
-        The claim.
+        Claim of the figure.
     """
     ax = _axes(title, "iteration", "minibatch loss (nats)")
     for label, run in runs.items():
@@ -69,38 +69,40 @@ def plot_losses(runs: Mapping[str, _Trained], *, title: str) -> None:
 def plot_curves(
     curves: Mapping[str, ArrayLike], *, title: str, xlabel: str, ylabel: str, x: ArrayLike | None = None
 ) -> None:
-    """Draw curves over one axis, one line a label.
+    """Draw curves over a common axis, one line per label.
 
     Parameters
     ----------
     curves : dict of label to a sequence of numbers
     title : str
-        The claim.
+        Claim of the figure.
     xlabel, ylabel : str
-        What is drawn, with units.
-    x : sequence of numbers, or none
-        Where the points stand; without it, they are counted from 0.
+        Quantities, with units.
+    x : sequence of numbers, or None
+        Positions of the points; None numbers them from 0.
     """
     ax = _axes(title, xlabel, ylabel)
     for label, values in curves.items():
         heights = np.asarray(values, dtype=float)
         ax.plot(range(len(heights)) if x is None else np.asarray(x, dtype=float), heights, label=label, linewidth=1)
-    if x is None or np.all(np.mod(x, 1) == 0):  # whole numbers count something: no half epochs
+    if x is None or np.all(np.mod(x, 1) == 0):  # integer positions are counts: no ticks at half epochs
         ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend()
 
 
 def plot_images(images: ArrayLike, labels: Sequence[str] = (), *, title: str, columns: int = 8) -> None:
-    """Draw a grid of pictures, each stretched over its own range of values.
+    """Draw a grid of images, each scaled to its own range of values.
 
     Parameters
     ----------
     images : array of shape (N, 3, H, W) or (N, H, W)
-        In any units: a picture from which the mean was subtracted is fine.
-    labels : N strings, or none
+        Pixels in any units: the mean may have been subtracted.
+    labels : sequence of str
+        Captions of the first images; may be empty.
     title : str
-        The claim.
+        Claim of the figure.
     columns : int
+        Number of images per row.
     """
     pictures = np.asarray(images, dtype=float)
     if pictures.ndim == 4:
@@ -120,14 +122,14 @@ def plot_images(images: ArrayLike, labels: Sequence[str] = (), *, title: str, co
 
 
 def plot_masks(masks: Mapping[str, ArrayLike], *, title: str) -> None:
-    """Draw masks side by side: dark where an entry is kept, white where it is dropped.
+    """Draw masks side by side, dark where an entry is kept and white where it is dropped.
 
     Parameters
     ----------
     masks : dict of label to an array of shape (N, D)
-        Any entry but 0 counts as kept.
+        Nonzero entries are kept ones.
     title : str
-        The claim.
+        Claim of the figure.
     """
     figure, grid = _pyplot().subplots(
         1, len(masks), figsize=(2.6 * len(masks), 3.2), squeeze=False, layout="constrained"
@@ -145,9 +147,9 @@ def plot_distributions(groups: Mapping[str, ArrayLike], *, title: str, xlabel: s
     ----------
     groups : dict of label to an array of numbers
     title : str
-        The claim.
+        Claim of the figure.
     xlabel : str
-        What the numbers are, with their unit.
+        Quantity, with units.
     """
     ax = _axes(title, xlabel, "")
     for row, values in enumerate(groups.values()):
@@ -161,17 +163,17 @@ def plot_distributions(groups: Mapping[str, ArrayLike], *, title: str, xlabel: s
 def plot_paths(
     paths: Mapping[str, ArrayLike], f: Callable[[Array, Array], Array], *, title: str, reach: float = 1.2
 ) -> None:
-    """Draw paths through the plane over the contours of a function, a dot a step.
+    """Draw paths in the plane over the contours of a function, one dot per step.
 
     Parameters
     ----------
     paths : dict of label to an array of shape (steps, 2)
     f : function of two arrays of one shape, returning an array of that shape
-        The height at (x, y).
+        Value of the function at (x, y), not negative.
     title : str
-        The claim.
+        Claim of the figure.
     reach : float
-        The plane is drawn from −reach to reach, both ways.
+        Both axes run from −reach to reach.
     """
     ax = _axes(title, "first weight", "second weight")
     x, y = np.meshgrid(np.linspace(-reach, reach, 100), np.linspace(-reach, reach, 100))
@@ -191,6 +193,6 @@ def _axes(title: str, xlabel: str, ylabel: str) -> Any:
 
 
 def _pyplot() -> Any:
-    import matplotlib.pyplot as plt  # lazily: it costs half a second, and grading draws nothing
+    import matplotlib.pyplot as plt  # takes half a second, and grading draws nothing
 
     return plt

@@ -75,7 +75,7 @@ def test_a_missing_name_is_said(notebook):
 def test_an_exception_is_shown_with_its_line(notebook, error):
     """Whatever is raised ends in a ✗ that names the student's own line."""
     out = notebook(f"def double(x):\n    raise {error}", "double")
-    assert "✗ double: your code stopped before this check was through: got " + error.split("(")[0] in out
+    assert "✗ double: your code raised an error before this check finished: got " + error.split("(")[0] in out
     assert f"it happened in double, line 2 of its cell: raise {error}" in out
 
 

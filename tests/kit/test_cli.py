@@ -114,7 +114,7 @@ class TestHelp:
         env = {**os.environ, "PYTHONPATH": str(tmp_path)}
         done = subprocess.run([sys.executable, "-m", "gradlab"], capture_output=True, text=True, env=env, check=False)
         assert done.returncode == 1
-        said = "expected click, which gradlab-staff requires, got none. Install gradlab-staff anew."
+        said = "expected click, which gradlab-staff requires, got none. Reinstall gradlab-staff."
         assert done.stderr == f"gradlab: {said}\n"
 
 

@@ -154,7 +154,7 @@ def test_a_second_time_it_refuses(made):
     again = gradlab(course, "new", NAME)
     assert again.returncode == 1
     taken = f"source/{NAME}, tests/graders/{NAME}, reference/{NAME}.json, release/{NAME}"
-    assert f"{NAME}: expected a name that is free, got one with {taken}. Wrote nothing." in again.stderr
+    assert f"{NAME}: expected an unused name, got one with {taken}. Wrote nothing." in again.stderr
     assert contents(course) == before
 
 
@@ -177,7 +177,7 @@ def test_leftovers_of_the_name_are_refused(tmp_path, left):
     before = contents(root)
     result = click.testing.CliRunner().invoke(main, ["--course", str(root), "new", "sums"])
     assert result.exit_code == 1
-    assert f"sums: expected a name that is free, got one with {left}. Wrote nothing." in result.stderr
+    assert f"sums: expected an unused name, got one with {left}. Wrote nothing." in result.stderr
     assert contents(root) == before
 
 

@@ -110,7 +110,7 @@ def test_a_student_is_told_where_the_pictures_come_from(student):
     done = student("data")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        f"{name}: synthetic pictures. For the real ones: gradlab data --download"
+        f"{name}: synthetic data. To load the real images, run: gradlab data --download"
         for name in ("CIFAR-10", "Fashion-MNIST")
     ]
 
@@ -126,7 +126,7 @@ def test_a_students_command_sends_nobody_to_the_staffs_package(student):
     """`gradlab grade` is not theirs, and says what is."""
     done = student("grade", "dropout")
     assert done.returncode == 2
-    assert "which the staff of a course use" in done.stderr
+    assert "which is for the course's staff" in done.stderr
     for words in (("--help",), ("grade",), ()):
         done = student(*words)
         assert "staff]" not in done.stdout + done.stderr

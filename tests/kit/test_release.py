@@ -157,7 +157,7 @@ def test_faults_of_the_notebook(tiny):
         "tiny/treble: expected a grade cell with this id",
     ):
         assert part in message
-    assert message.endswith("Released nothing. Mend them, then run: gradlab release tiny")
+    assert message.endswith("Released nothing. Fix them, then run: gradlab release tiny")
     assert not tiny.release.exists()
 
 
@@ -238,7 +238,7 @@ def test_unknown_file(tiny):
     (tiny.notebook.parent / "solved.py").write_text("")
     (tiny.notebook.parent / "net.png").write_bytes(b"")
     found = leak(tiny, lambda cells: None)
-    assert "solved.py: expected public_checks.py and tiny.ipynb and pictures in the release, got this." in found
+    assert "solved.py: expected only public_checks.py and tiny.ipynb and images in the release, got this file." in found
     assert "net.png" not in found
 
 
@@ -273,8 +273,8 @@ def test_nothing_spoilt(released, tmp_path):
     [
         (lambda cells: cells[1].update(outputs=[{}]), "tiny.ipynb cell 2: expected a cell that was not run"),
         (lambda cells: cells[1].update(execution_count=1), "tiny.ipynb cell 2: expected a cell that was not run"),
-        (lambda cells: cells[2].update(source="pass"), "tiny/double_solution: expected the cell in the release"),
-        (lambda cells: cells.pop(2), "tiny/double_solution: expected the cell in the release"),
+        (lambda cells: cells[2].update(source="pass"), "tiny/double_solution: expected the released cell"),
+        (lambda cells: cells.pop(2), "tiny/double_solution: expected the released cell"),
         (lambda cells: cells[0].update(source="### BEGIN SOLUTION"), "expected no delimiter in the release"),
         (lambda cells: cells[0]["metadata"].update(tags=["test_halve"]), "in tiny.ipynb metadata line 1"),
     ],
@@ -314,13 +314,13 @@ def test_cell_fails(tiny):
 def test_check_is_silent(tiny):
     """A check that does not notice the stub is shown."""
     (tiny.notebook.parent / "public_checks.py").write_text(CHECKS.replace("nb.double(1)", "print('fine')"))
-    assert "cell 4 (double) said of the stub:" in leak(tiny, lambda cells: None)
+    assert "cell 4 (double) printed for the stub:" in leak(tiny, lambda cells: None)
 
 
 def test_endless(released, monkeypatch):
     """A cell that does not end is stopped."""
     monkeypatch.setattr(module, "_TRIAL_S", 0.01)
-    with pytest.raises(CourseError, match=r"the cells up to cell 4 \(double\) took over 0.01 s"):
+    with pytest.raises(CourseError, match=r"the cells up to cell 4 \(double\) took more than 0.01 s"):
         trial(released[0])
 
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky, 2009): 60,000 colour pictures of 32 x 32 pixels, in ten classes."""
+"""CIFAR-10 (Krizhevsky, 2009): 60,000 colour images of 32 x 32 pixels in ten classes."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from gradlab.data.split import Sizes, split
 __all__ = ["CIFAR10_CLASSES", "get_CIFAR10_data"]
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-"""The ten classes' names; label 3 is CIFAR10_CLASSES[3]."""
+"""The names of the ten classes; label 3 is CIFAR10_CLASSES[3]."""
 
 FOLDER = "cifar-10-batches-py"
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -35,37 +35,38 @@ def get_CIFAR10_data(
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """Return CIFAR-10, ready for training, or synthetic pictures that are like it.
+    """Return CIFAR-10, split and preprocessed for training, or synthetic data in its place.
 
-    The pictures come from the first of these that is given: `data_dir`; the folder that the environment
-    variable GRADLAB_DATA names; a download. Without any of them **you get synthetic data, not CIFAR-10**: pictures
-    that gradlab draws itself (see `gradlab.data.cifar10_synthetic`), of the same shapes, about as hard for
-    fully-connected nets. A line says so. For the real pictures, call `get_CIFAR10_data(download=True)` (170 MB,
-    once), or unpack cifar-10-python.tar.gz yourself and name its folder.
+    The images come from the first of these that is given: `data_dir`; the folder in the environment variable
+    GRADLAB_DATA; a download. Without any of them **you get synthetic data, not CIFAR-10**: images that gradlab draws
+    itself (see `gradlab.data.cifar10_synthetic`), of the same shapes and about as hard for fully-connected networks.
+    A printed line says so. For the real images, call `get_CIFAR10_data(download=True)` (170 MB, once), or unpack
+    cifar-10-python.tar.gz yourself and pass its folder.
 
     Parameters
     ----------
-    num_training
-        The first so many training images; None for all that are left after validation.
-    num_validation
-        The next so many training images.
-    num_test
-        The first so many test images; None for all.
-    data_dir
-        The folder cifar-10-batches-py, or the one that holds it.
-    download
-        Whether to download the genuine files, unless a folder has them.
+    num_training : int or None
+        Number of training images, the first ones; None for all that validation leaves.
+    num_validation : int
+        Number of validation images: those that follow in the training part of the data set.
+    num_test : int or None
+        Number of test images, the first ones; None for all.
+    data_dir : path, optional
+        The folder cifar-10-batches-py, or the folder that contains it.
+    download : bool
+        Whether to download the real files if no folder has them.
 
     Returns
     -------
     dict
-        `X_train`, `X_val`, `X_test`: float64, shape (N, 3, 32, 32), pixels 0 to 255 less the mean image of
-        the training images. `y_train`, `y_val`, `y_test`: int64, shape (N,), from 0 to 9.
+        `X_train`, `X_val`, `X_test`: float64, shape (N, 3, 32, 32), pixels from 0 to 255 minus the mean training
+        image. `y_train`, `y_val`, `y_test`: int64, shape (N,), labels from 0 to 9.
 
     Raises
     ------
     DataError
-        A ValueError: more images asked for than there are, or a file missing, corrupt or not downloadable.
+        If more images are requested than there are, or a file is missing, corrupt or cannot be downloaded. It is also
+        a ValueError.
 
     Examples
     --------
@@ -80,7 +81,7 @@ def get_CIFAR10_data(
         data[f"X_{name}"], data[f"y_{name}"] = pictures.astype(np.float64), labels.copy()
     mean_image = data["X_train"].mean(axis=0)
     for name in ("X_train", "X_val", "X_test"):
-        data[name] -= mean_image  # in place: 49,000 pictures are 1.2 GB
+        data[name] -= mean_image  # in place: 49,000 images take 1.2 GB
     return data
 
 

@@ -1,11 +1,11 @@
-"""Synthetic pictures in the place of CIFAR-10, drawn for work without a network.
+"""Synthetic data in the place of CIFAR-10, for work without an internet connection.
 
-These are not CIFAR-10's pictures; no figure carries over.
+These are not images of CIFAR-10, and results do not carry over to it.
 
-A silhouette of the class, somewhere in a two-coloured scene under clouds of noise. Now and then a picture shows
-another class's thing, and about every second colour is another class's: no net can get all of them right.
+Each image shows a silhouette of its class, somewhere in a two-coloured scene under clouds of noise. Some silhouettes
+and about half of the colours are those of another class, so that no network can classify all images correctly.
 
-Tuned so that fully-connected nets behave as on CIFAR-10. Measured here, beside what is published for CIFAR-10:
+Tuned so that fully-connected networks behave as on CIFAR-10. Measured here (in parentheses: published for CIFAR-10):
 
 - 500 images, 3072-500-10, Adam 5e-4, batch 100, 25 epochs (mean ± sd over 5 seeds): first loss 8.3 ± 0.8 (7.9),
   training accuracy .996 ± .003 (.996), validation accuracy .324 ± .010 (.300);
@@ -29,13 +29,13 @@ __all__ = ["parts"]
 SIZE = 32
 TRAIN, TEST = 50_000, 10_000  # as many as CIFAR-10 has
 
-# How alike the classes are: tuned against nets trained on the genuine pictures.
-TRUE_THING = 0.9  # the share of silhouettes drawn from the label's class, the others from any
-TRUE_COLOUR = 0.48  # likewise of each colour
+# How similar the classes are: tuned against networks trained on the real images.
+TRUE_THING = 0.9  # fraction of silhouettes drawn from the label's class; the others are of any class
+TRUE_COLOUR = 0.48  # likewise for each colour
 COLOUR_SPREAD, LIGHT_SPREAD, CLOUD_SPREAD, GRAIN_SPREAD = 33.0, 26.0, 30.0, 12.5  # in grey levels
-ROOM = 0.55  # the share of the free room in which a silhouette may stand
+ROOM = 0.55  # fraction of the free space over which silhouettes are placed
 
-# Red, green, blue of the upper scene, the lower scene and the thing, class by class.
+# RGB of the upper scene, the lower scene and the silhouette, by class.
 COLOURS = np.array([
     [[150, 190, 230], [120, 150, 190], [210, 210, 215]],  # airplane
     [[140, 135, 130], [90, 90, 95], [190, 40, 40]],  # automobile
@@ -48,11 +48,11 @@ COLOURS = np.array([
     [[170, 200, 230], [40, 80, 130], [100, 100, 110]],  # ship
     [[190, 200, 210], [100, 95, 90], [220, 160, 40]],  # truck
 ], dtype=np.float64)  # fmt: skip
-FACING = np.concatenate([THINGS, THINGS[:, :, ::-1]])  # each thing facing one way, then each the other way
+FACING = np.concatenate([THINGS, THINGS[:, :, ::-1]])  # all silhouettes, followed by their mirror images
 
 
 def parts() -> Parts:
-    """50,000 training and 10,000 test pictures, uint8 (N, 3, 32, 32), drawn when they are taken."""
+    """Return 50,000 training and 10,000 test images, uint8, shape (N, 3, 32, 32), drawn when they are taken."""
     return Parts(part(_draw, TRAIN, key=10), part(_draw, TEST, key=11))
 
 
@@ -61,7 +61,7 @@ def _draw(rng: np.random.Generator, labels: NDArray[np.int64]) -> NDArray[np.uin
     upper, lower, thing = (_colour(rng, labels, which)[:, :, None, None] for which in range(3))
     horizon = 0.3 + 0.4 * rng.random((count, 1, 1, 1))
     height = (np.arange(SIZE)[:, None] + 0.5) / SIZE
-    ground = np.clip((height - horizon) * 3 + 0.5, 0, 1)  # 0 in the upper scene, 1 in the lower, soft between
+    ground = np.clip((height - horizon) * 3 + 0.5, 0, 1)  # 0 in the upper scene, 1 in the lower, smooth between
     scene = upper * (1 - ground) + lower * ground
     pixels = np.where(_silhouettes(rng, labels)[:, None], thing, scene)
     pixels += clouds(rng, (count, 1), coarse=4, doublings=3, fade=0.75) * CLOUD_SPREAD
@@ -86,6 +86,6 @@ def _silhouettes(rng: np.random.Generator, labels: NDArray[np.int64]) -> NDArray
 
 
 def _mostly(rng: np.random.Generator, labels: NDArray[np.int64], share: float) -> NDArray[np.int64]:
-    """The labels, but each with probability 1 - share a class at random."""
+    """Return the labels, each replaced with probability 1 - share by a random class."""
     other = np.floor(rng.random(len(labels)) * CLASSES).astype(np.int64)
     return np.where(rng.random(len(labels)) < share, labels, other)

@@ -1,4 +1,4 @@
-"""Genuine files, fetched once, checked by their SHA-256 and kept in pooch's cache."""
+"""Files that are downloaded once, verified by their SHA-256 and kept in pooch's cache."""
 
 import os
 import shutil
@@ -11,36 +11,36 @@ from gradlab.errors import DataError
 
 __all__ = ["Remote", "cache", "fetch", "unpack"]
 
-LARGEST_BYTES = 64 * 2**20  # of one member of an archive: twice the largest genuine one
+LARGEST_BYTES = 64 * 2**20  # of one member of an archive: twice the size of the largest real one
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file on the web."""
+    """A file to download, and the hash that it must have."""
 
     url: str
     sha256: str
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """Return the file's name."""
         return self.url.rsplit("/", 1)[-1]
 
 
 def cache() -> Path:
-    """The user's folder for downloads."""
+    """Return the user's cache folder for downloads."""
     import pooch  # slow to import, and only a download needs it
 
     return Path(pooch.os_cache("gradlab"))
 
 
 def fetch(remote: Remote, folder: Path) -> Path:
-    """The file's copy in `folder`, downloaded with a progress bar unless it is there already.
+    """Return the path of the file in `folder`; download it with a progress bar if it is not there.
 
     Raises
     ------
     DataError
-        When it cannot be fetched, or is not the file that we know.
+        If the download fails or the file has another hash.
     """
     import pooch  # slow to import, and only a download needs it
 
@@ -55,9 +55,23 @@ def fetch(remote: Remote, folder: Path) -> Path:
 
 
 def unpack(archive: Path, folder: Path, files: tuple[str, ...]) -> Path:
-    """`folder`, with the named files of the archive's folder of that name; those already there stay.
+    """Extract the named files from the archive into `folder`, and return `folder`; existing files are kept.
 
-    Only plain files of these names are written, each whole or not at all: an archive cannot choose where.
+    Only regular files of these names are written, and each file completely or not at all: an archive cannot choose
+    where it writes.
+
+    Parameters
+    ----------
+    archive : path of a .tar.gz file
+        Holds the files in a folder of the same name as `folder`.
+    folder : path
+    files : tuple of str
+        Names of the files.
+
+    Raises
+    ------
+    DataError
+        If the archive is corrupt, lacks a file, or holds anything but a regular file of that name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [file for file in files if not (folder / file).exists()]
@@ -78,7 +92,7 @@ def unpack(archive: Path, folder: Path, files: tuple[str, ...]) -> Path:
 def _unpack_one(tar: tarfile.TarFile, member: str, target: Path) -> None:
     info = tar.getmember(member)
     if not info.isreg() or info.size > LARGEST_BYTES:
-        raise tarfile.TarError(f"a member {member} of {info.size:,} bytes that is no plain file of its size")
+        raise tarfile.TarError(f"{member} of {info.size:,} bytes, not a regular file of at most {LARGEST_BYTES:,}")
     source = tar.extractfile(info)
     assert source is not None  # a regular member has content
     part = target.with_name(f"{target.name}.{os.getpid()}.part")

@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017): 70,000 grey pictures of clothes, 28 x 28 pixels, ten classes."""
+"""Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017): 70,000 grey images of clothes, 28 x 28 pixels, in ten classes."""
 
 import os
 from pathlib import Path
@@ -18,10 +18,10 @@ __all__ = ["FASHION_MNIST_CLASSES", "get_FashionMNIST_data"]
 FASHION_MNIST_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
-"""The ten classes' names; label 8 is FASHION_MNIST_CLASSES[8]."""
+"""The names of the ten classes; label 8 is FASHION_MNIST_CLASSES[8]."""
 
 FOLDER = "fashion-mnist"
-_SITE = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"  # plain http: the hashes are the check
+_SITE = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"  # plain http: the hashes verify the files
 REMOTES = (
     Remote(
         f"{_SITE}/train-images-idx3-ubyte.gz",
@@ -50,37 +50,38 @@ def get_FashionMNIST_data(
     data_dir: str | os.PathLike[str] | None = None,
     download: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """Return Fashion-MNIST, ready for training, or synthetic pictures that are like it.
+    """Return Fashion-MNIST, split and preprocessed for training, or synthetic data in its place.
 
-    The pictures come from the first of these that is given: `data_dir`; the folder that the environment
-    variable GRADLAB_DATA names; a download. Without any of them **you get synthetic data, not Fashion-MNIST**:
-    pictures that gradlab draws itself (see `gradlab.data.fashion_synthetic`), of the same shapes, about as hard
-    for fully-connected nets. A line says so. For the real pictures, call
-    `get_FashionMNIST_data(download=True)` (31 MB, once), or put its four .gz files in a folder and name it.
+    The images come from the first of these that is given: `data_dir`; the folder in the environment variable
+    GRADLAB_DATA; a download. Without any of them **you get synthetic data, not Fashion-MNIST**: images that gradlab
+    draws itself (see `gradlab.data.fashion_synthetic`), of the same shapes and about as hard for fully-connected
+    networks. A printed line says so. For the real images, call `get_FashionMNIST_data(download=True)` (31 MB, once),
+    or put the four .gz files in a folder and pass it.
 
     Parameters
     ----------
-    num_training
-        The first so many training images; None for all that are left after validation (60,000 without one).
-    num_validation
-        The next so many training images.
-    num_test
-        The first so many test images; None for all (10,000).
-    data_dir
-        The folder fashion-mnist, or the one that holds it.
-    download
-        Whether to download the genuine files, unless a folder has them.
+    num_training : int or None
+        Number of training images, the first ones; None for all that validation leaves (60,000 if there is none).
+    num_validation : int
+        Number of validation images: those that follow in the training part of the data set.
+    num_test : int or None
+        Number of test images, the first ones; None for all (10,000).
+    data_dir : path, optional
+        The folder fashion-mnist, or the folder that contains it.
+    download : bool
+        Whether to download the real files if no folder has them.
 
     Returns
     -------
     dict
         `X_train`, `X_val`, `X_test`: float32, shape (N, 784), pixels from 0 to 1, row by row.
-        `y_train`, `y_val`, `y_test`: int64, shape (N,), from 0 to 9.
+        `y_train`, `y_val`, `y_test`: int64, shape (N,), labels from 0 to 9.
 
     Raises
     ------
     DataError
-        A ValueError: more images asked for than there are, or a file missing, corrupt or not downloadable.
+        If more images are requested than there are, or a file is missing, corrupt or cannot be downloaded. It is also
+        a ValueError.
     """
     sets = split(choose(FASHION_MNIST, data_dir, download), Sizes(num_training, num_validation, num_test))
     data: dict[str, NDArray[Any]] = {}

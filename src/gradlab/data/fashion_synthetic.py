@@ -1,11 +1,11 @@
-"""Synthetic pictures in the place of Fashion-MNIST, drawn for work without a network.
+"""Synthetic data in the place of Fashion-MNIST, for work without an internet connection.
 
-These are not its pictures; no figure carries over.
+These are not images of Fashion-MNIST, and results do not carry over to it.
 
-A grey silhouette of the class on black, with folds and shading. Some pictures show a look-alike: no net can get
-all of them right. Tuned so that fully-connected nets behave as on Fashion-MNIST: 784-256-256-10, SGD 0.5, batch
-256, 5 epochs, dropout 0.2 and 0.5, ends here at a test accuracy of .871 (.759 after the first epoch); published for
-Fashion-MNIST: .864 (.785).
+Each image shows a grey silhouette of its class on black, with folds and shading. Some show a similar class, so that no
+network can classify all images correctly. Tuned so that fully-connected networks behave as on Fashion-MNIST:
+784-256-256-10, SGD 0.5, batch 256, 5 epochs, dropout 0.2 and 0.5 reaches a test accuracy of .871 here (.759 after the
+first epoch); published for Fashion-MNIST: .864 (.785).
 """
 
 import numpy as np
@@ -19,16 +19,16 @@ __all__ = ["parts"]
 
 SIZE = 28
 TRAIN, TEST = 60_000, 10_000  # as many as Fashion-MNIST has
-TRUE_SHAPE = 0.88  # the share of silhouettes of the label's class, the others a look-alike's
-ROOM = 1.0  # the share of the free room in which a silhouette may stand
+TRUE_SHAPE = 0.88  # fraction of silhouettes of the label's class; the others are of a similar class
+ROOM = 1.0  # fraction of the free space over which silhouettes are placed
 FOLD_SPREAD, GRAIN_SPREAD = 30.0, 12.0  # in grey levels
 
-# Whom each class is mistaken for: shirts for T-shirts, coats for pullovers, sneakers for sandals, ...
+# The class that each class is mistaken for: shirts for T-shirts, coats for pullovers, sneakers for sandals, ...
 LOOK_ALIKE = np.array([6, 3, 4, 1, 2, 7, 0, 5, 2, 7])
 
 
 def parts() -> Parts:
-    """60,000 training and 10,000 test pictures, uint8 (N, 28, 28), drawn when they are taken."""
+    """Return 60,000 training and 10,000 test images, uint8, shape (N, 28, 28), drawn when they are taken."""
     return Parts(part(_draw, TRAIN, key=20), part(_draw, TEST, key=21))
 
 

@@ -1,16 +1,27 @@
-"""The silhouettes that the synthetic data sets draw with: ten a data set, 12 x 12 cells each, one bit a cell."""
+"""The silhouettes of the synthetic data sets: ten per data set, 12 x 12 cells each, one bit per cell."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["CLOTHES", "SIZE", "THINGS", "parse"]
 
-SIZE = 12  # cells a side
+SIZE = 12  # cells per side
 
 
 def parse(*strips: str) -> NDArray[np.uint8]:
-    """Silhouettes drawn side by side, as an array of zeros and ones, shape (number, rows, columns).
+    """Return silhouettes drawn side by side in text as an array.
 
+    Parameters
+    ----------
+    strips : str
+        One line per row of cells, silhouettes separated by spaces; `#` is 1, any other character 0.
+
+    Returns
+    -------
+    uint8 array of shape (silhouettes, rows, columns)
+
+    Examples
+    --------
     >>> parse("#. ##", ".# ..").shape  # two strips of two silhouettes of one row
     (4, 1, 2)
     >>> parse("#. ##", ".# ..")[1].tolist()

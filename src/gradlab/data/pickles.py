@@ -1,4 +1,4 @@
-"""CIFAR-10's batch files. A pickle is a program; this reader lets it build plain data and nothing else."""
+"""The batch files of CIFAR-10. A pickle is a program; this reader lets it build plain data and nothing else."""
 
 import io
 import pickle
@@ -15,9 +15,9 @@ from gradlab.errors import DataError
 __all__ = ["read_batch"]
 
 PIXELS = 3 * 32 * 32
-LARGEST_BYTES = 64 * 2**20  # twice a genuine batch
+LARGEST_BYTES = 64 * 2**20  # twice the size of a real batch
 
-# What a corrupt or hostile pickle can raise.
+# The exceptions that a corrupt or hostile pickle can raise.
 BROKEN = (
     pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError, ValueError,
     OverflowError, MemoryError, RecursionError, ImportError, AssertionError, struct.error,
@@ -25,12 +25,18 @@ BROKEN = (
 
 
 def read_batch(path: Path) -> Images:
-    """One batch: pictures uint8 (N, 3, 32, 32) and labels int64 (N,).
+    """Return the images and labels of one batch, without running code that the file may contain.
+
+    Returns
+    -------
+    images : uint8 array of shape (N, 3, 32, 32)
+    labels : int64 array of shape (N,)
+        From 0 to 9.
 
     Raises
     ------
     DataError
-        When the file cannot be read, would run code, or does not hold N pictures and N labels.
+        If the file cannot be read, would run code, or does not hold N images and N labels.
     """
     try:
         size = path.stat().st_size
@@ -42,7 +48,7 @@ def read_batch(path: Path) -> Images:
     except DataError:
         raise
     except BROKEN as error:
-        raise _bad(path, "a whole pickle of arrays and lists", f"{type(error).__name__}: {error}") from error
+        raise _bad(path, "a complete pickle of arrays and lists", f"{type(error).__name__}: {error}") from error
     if not isinstance(content, dict) or not {b"data", b"labels"} <= content.keys():
         raise _bad(path, "a dict with the keys b'data' and b'labels'", type(content).__name__)
     pictures = _pictures(path, content[b"data"])
@@ -77,21 +83,21 @@ def _labels(path: Path, labels: object, count: int) -> NDArray[np.int64]:
 
 
 class _Reader(pickle._Unpickler):
-    """Resolves the names of the genuine files to records of ours; numpy itself is out of reach.
+    """An unpickler that resolves the names in real files to our own records, so that numpy itself is out of reach.
 
-    The standard library's reader in Python: the one in C sets aside gigabytes when one damaged byte asks it to.
+    It is the standard library's implementation in Python: the one in C allocates gigabytes if a damaged byte says so.
     """
 
     def find_class(self, module: str, name: str, /) -> Any:
         if name == "_reconstruct":
             module = module.replace("numpy._core.", "numpy.core.")  # the module's name since numpy 2
         if f"{module}.{name}" not in _Name.KNOWN:
-            raise pickle.UnpicklingError(f"the name {module}.{name}, which no genuine file holds")
+            raise pickle.UnpicklingError(f"the name {module}.{name}, which CIFAR-10 does not use")
         return _Name(f"{module}.{name}")
 
 
 class _Name:
-    """A name in the pickle, and what calling it gives. Made anew for each use: there is nothing to tamper with."""
+    """A name in the pickle, with the result of calling it. Created for each use, so that a pickle cannot alter it."""
 
     __slots__ = ("dotted",)
     KNOWN = ("numpy.core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype", "_codecs.encode")
@@ -105,13 +111,13 @@ class _Name:
                 return _Array()
             case "numpy.dtype", (bytes() | str() as code, *_):
                 return _Dtype(code if isinstance(code, str) else code.decode("latin1"))
-            case "_codecs.encode", (str(text), _):  # how Python 3 writes bytes in an old protocol
+            case "_codecs.encode", (str(text), _):  # Python 3 writes bytes like this in an old protocol
                 return text.encode("latin1")
-        raise pickle.UnpicklingError(f"a call of {self.dotted} that no genuine file makes")
+        raise pickle.UnpicklingError(f"a call of {self.dotted} that CIFAR-10 does not make")
 
 
 class _Array:
-    """What a pickled array says of itself: (version, shape, dtype, is it in Fortran's order, raw bytes)."""
+    """The state of a pickled array: (version, shape, dtype, whether in Fortran order, raw bytes)."""
 
     def __init__(self) -> None:
         self.state: object = None
@@ -121,7 +127,7 @@ class _Array:
 
 
 class _Dtype:
-    """A pickled dtype's code; its byte order and fields do not matter to bytes."""
+    """The code of a pickled dtype; byte order and fields do not matter for bytes."""
 
     def __init__(self, code: str) -> None:
         self.code = code

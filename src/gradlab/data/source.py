@@ -1,4 +1,4 @@
-"""Where a data set comes from: a folder of genuine files, a download, or synthetic pictures."""
+"""The source of a data set: a folder with its files, a download, or synthetic data."""
 
 import os
 from collections.abc import Callable
@@ -12,28 +12,28 @@ from gradlab.errors import DataError
 
 __all__ = ["VARIABLE", "DataSet", "Images", "Part", "Parts", "choose", "folder_of"]
 
-VARIABLE = "GRADLAB_DATA"  # the environment variable that names the folder
+VARIABLE = "GRADLAB_DATA"  # the environment variable that holds the folder
 
 Images = tuple[NDArray[np.uint8], NDArray[np.int64]]
-"""Pictures, shape (N, ...), and their labels, shape (N,)."""
+"""Images, shape (N, ...), and their labels, shape (N,)."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """The training or the test part: how many images there are, and how to take images start .. stop - 1."""
+    """The training or the test part: its number of images, and a function that takes images start .. stop - 1."""
 
     count: int
     take: Callable[[int, int], Images]
 
     @classmethod
     def of(cls, pictures: NDArray[np.uint8], labels: NDArray[np.int64]) -> "Part":
-        """The part that two arrays hold."""
+        """Return a part made of two arrays."""
         return cls(len(labels), lambda start, stop: (pictures[start:stop], labels[start:stop]))
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A data set's two parts."""
+    """The two parts of a data set."""
 
     train: Part
     test: Part
@@ -41,11 +41,11 @@ class Parts:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What is particular to one data set."""
+    """One data set: its names and files, and the functions that read, download or synthesise it."""
 
     name: str
     loader: str  # the function that students call, for messages
-    folder: str  # what its folder is called
+    folder: str  # the name of its folder
     files: tuple[str, ...]  # the files that must be in it
     read: Callable[[Path], Parts]
     fetch: Callable[[], Path]  # download, and return the folder
@@ -53,17 +53,17 @@ class DataSet:
 
 
 def choose(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download: bool) -> Parts:
-    """Return the data set's parts, from the first of: `data_dir`, $GRADLAB_DATA, a download, synthetic pictures.
+    """Return the data set's parts, from the first of: `data_dir`, $GRADLAB_DATA, a download, synthetic data.
 
     Raises
     ------
     DataError
-        When a folder is named that does not hold the data set (and `download` is false), or a file is bad.
+        If a folder is given that does not hold the data set (and `download` is false), or a file is invalid.
     """
     folder = folder_of(data_set, data_dir, download)
     if folder is not None:
         return data_set.read(folder)
-    print(  # noqa: T201 - a student must see, in the notebook's output, which pictures these are
+    print(  # noqa: T201 - the notebook's output must show which data these are
         f"Synthetic data, not {data_set.name}: pictures that gradlab draws itself.\n"
         f"For the real ones: set {VARIABLE}, or call {data_set.loader}(..., download=True) in a cell of your own"
     )
@@ -71,12 +71,12 @@ def choose(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download:
 
 
 def folder_of(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download: bool) -> Path | None:
-    """Return the folder of the genuine files, fetched first if asked; None where the pictures are to be synthetic.
+    """Return the folder with the data set's files, downloaded if requested; None to use synthetic data.
 
     Raises
     ------
     DataError
-        When a folder is named that does not hold the data set (and `download` is false), or a file is missing.
+        If a folder is given that does not hold the data set (and `download` is false), or a file is missing.
     """
     folder = _named_folder(data_set, data_dir, download)
     if folder is None and download:
@@ -87,7 +87,7 @@ def folder_of(data_set: DataSet, data_dir: str | os.PathLike[str] | None, downlo
 
 
 def _named_folder(data_set: DataSet, data_dir: str | os.PathLike[str] | None, download: bool) -> Path | None:
-    """The folder with the data set's files; None when none is named, or it may be downloaded instead."""
+    """Return the folder given for the data set; None if none is given or the files are to be downloaded instead."""
     named, by = (data_dir, "data_dir") if data_dir is not None else (os.environ.get(VARIABLE), VARIABLE)
     if not named:
         return None
@@ -101,7 +101,7 @@ def _named_folder(data_set: DataSet, data_dir: str | os.PathLike[str] | None, do
     raise DataError(
         f"{by}={root}: expected a folder that holds {data_set.folder}/, got "
         f"{'one without it' if root.is_dir() else 'no such folder'}. Nothing was loaded. "
-        f"Correct {by}, leave it out for synthetic data, or call {data_set.loader}(..., download=True)"
+        f"Correct {by}, omit it to use synthetic data, or call {data_set.loader}(..., download=True)"
     )
 
 

@@ -1,4 +1,4 @@
-"""Training, validation and test images, cut from a data set's two parts."""
+"""The split of a data set into training, validation and test images."""
 
 import operator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ __all__ = ["Sizes", "Split", "split"]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many images a student asks for; None stands for all that are left."""
+    """Numbers of images requested; None stands for all that are left."""
 
     training: int | None
     validation: int
@@ -21,7 +21,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Split:
-    """The three sets, each as (pictures, labels)."""
+    """The three sets, each as (images, labels)."""
 
     train: Images
     val: Images
@@ -29,12 +29,12 @@ class Split:
 
 
 def split(parts: Parts, sizes: Sizes) -> Split:
-    """The first images train, the next validate; the first test images test.
+    """Return the three sets: the first training images, those that follow for validation, the first test images.
 
     Raises
     ------
     DataError
-        When a size is no whole number, is negative, or asks for more than there are.
+        If a size is not an integer, is negative, or exceeds the number of images.
     """
     validation = _whole("num_validation", sizes.validation, least=0)
     if sizes.training is None:
@@ -46,7 +46,7 @@ def split(parts: Parts, sizes: Sizes) -> Split:
     test = parts.test.count if sizes.test is None else _whole("num_test", sizes.test, least=0)
     if test > parts.test.count:
         raise DataError(
-            f"num_test: expected at most {parts.test.count:,}, all test images there are, got {test:,}. "
+            f"num_test: expected at most {parts.test.count:,} (the size of the test set), got {test:,}. "
             f"Nothing was loaded. Pass num_test={parts.test.count}"
         )
     return Split(
@@ -74,6 +74,6 @@ def _too_many(part: Part, training: int, validation: int) -> DataError:
     else:
         remedy = f"Pass num_training={part.count - validation}, or None for all that are left"
     return DataError(
-        f"num_training and num_validation: expected at most {part.count:,} together, all training images "
-        f"there are, got {max(training, 0):,} + {validation:,}. Nothing was loaded. {remedy}"
+        f"num_training and num_validation: expected at most {part.count:,} together (the size of the "
+        f"training set), got {max(training, 0):,} + {validation:,}. Nothing was loaded. {remedy}"
     )

@@ -1,4 +1,4 @@
-"""Equivalent mutants: those that are no worse than the solution, recorded with the reason beside the graders."""
+"""Equivalent mutants: those that are as good as the solution, recorded with a reason beside the graders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Equivalent", "load_equivalents"]
 
 @dataclass(frozen=True)
 class Equivalent:
-    """A mutant that may keep all points, and why; where it lies on a border, it may also lose some (`either`)."""
+    """A mutant that may keep all points, and the reason; with `either`, it may also lose some."""
 
     id: str
     reason: str
@@ -21,14 +21,15 @@ class Equivalent:
 
 
 def load_equivalents(assignment: Assignment) -> dict[str, Equivalent]:
-    """By the mutant's id, what ``equivalent.json`` records: a list of ``{"reason": …, "mutants": {id: change}}``.
+    """Return the entries of ``equivalent.json`` by the mutant's id.
 
-    A group with ``"either": true`` holds what is right by chance: how well a training goes with these numbers, say.
+    The file holds a list of groups, ``{"reason": …, "mutants": {id: change}}``. In a group with ``"either": true`` it
+    depends on chance whether a mutant is right, for example on how well a training goes with these numbers.
 
     Raises
     ------
     CourseError
-        Where the file holds anything else, a reason is missing, or a mutant stands in it twice.
+        If the file holds anything else, a reason is missing, or a mutant is listed twice.
     """
     path = assignment.graders / "equivalent.json"
     if not path.is_file():
@@ -42,9 +43,9 @@ def load_equivalents(assignment: Assignment) -> dict[str, Equivalent]:
             for id in group["mutants"]
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CourseError(f"{path}: expected groups of a reason and mutants, got {error!r}. Mend it.") from error
+        raise CourseError(f"{path}: expected groups of a reason and mutants, got {error!r}. Fix the file.") from error
     for entry in entries:
         if not entry.reason or entry.id in found:
-            raise CourseError(f"{path}: {entry.id}: expected one entry with a reason, got another or none. Mend it.")
+            raise CourseError(f"{path}: {entry.id}: expected one entry with a reason, got two or no reason. Fix it.")
         found[entry.id] = entry
     return found

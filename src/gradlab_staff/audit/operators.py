@@ -1,4 +1,4 @@
-"""Ways to get an expression wrong, each a function from a node of the syntax tree to wrong ones in its place."""
+"""Mutation operators for expressions: functions that map a node of the syntax tree to wrong replacements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["EXPRESSIONS", "Scope"]
 
 @dataclass(frozen=True)
 class Scope:
-    """What stands in the same blank, in order: its names, its texts, and the attributes of each name."""
+    """The context of a mutated node: the names and strings of its blank, and the attributes of each name, in order."""
 
     names: tuple[str, ...]
     texts: tuple[str, ...]
@@ -21,7 +21,7 @@ class Scope:
 
     @classmethod
     def of(cls, nodes: list[ast.stmt]) -> Scope:
-        """The scope of a blank's statements."""
+        """Return the scope of a blank's statements."""
         every = [node for statement in nodes for node in ast.walk(statement)]
         stored = [node.id for node in every if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
         texts = [node.value for node in every if isinstance(node, ast.Constant) and isinstance(node.value, str)]
@@ -37,7 +37,7 @@ Wrong = Iterator[ast.expr]
 
 
 def _next(known: tuple[str, ...], one: str) -> str | None:
-    """The entry after `one`, around the end; None where there is no other."""
+    """Return the entry after `one`, cyclically; None if there is no other."""
     if one not in known or len(known) < 2:
         return None
     return known[(known.index(one) + 1) % len(known)]
@@ -77,7 +77,7 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 
 
 def operator_swapped(node: ast.expr, scope: Scope) -> Wrong:
-    """``+`` for ``−``, ``<`` for ``<=`` or ``>``, ``and`` for ``or``."""
+    """Replace an operator: ``−`` by ``+``, ``<`` by ``<=`` or ``>``, ``or`` by ``and``."""
     if isinstance(node, ast.BinOp):
         yield from (_changed(node, op=other()) for other in _ARITHMETIC.get(type(node.op), ()))
     elif isinstance(node, ast.Compare):
@@ -89,7 +89,7 @@ def operator_swapped(node: ast.expr, scope: Scope) -> Wrong:
 
 
 def operand_dropped(node: ast.expr, scope: Scope) -> Wrong:
-    """``x`` for ``x / p``, ``W`` for ``reg * W``, one condition for two, ``x`` for ``-x`` and ``not x``."""
+    """Drop an operand or a unary operator: ``x / p`` becomes ``x``, ``reg * W`` ``W``, ``not x`` ``x``."""
     if isinstance(node, ast.BinOp):
         yield node.left
         if isinstance(node.op, ast.Add | ast.Sub | ast.Mult | ast.MatMult):
@@ -103,13 +103,13 @@ def operand_dropped(node: ast.expr, scope: Scope) -> Wrong:
 
 
 def operands_swapped(node: ast.expr, scope: Scope) -> Wrong:
-    """``b − a`` for ``a − b``, where the order matters."""
+    """Swap the operands where the order matters: ``a − b`` becomes ``b − a``."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub | ast.Div | ast.Pow | ast.MatMult):
         yield _changed(node, left=node.right, right=node.left)
 
 
 def branch_forced(node: ast.expr, scope: Scope) -> Wrong:
-    """One branch of a conditional expression for both; a comprehension without its condition."""
+    """Replace a conditional expression by one of its branches; drop the condition of a comprehension."""
     if isinstance(node, ast.IfExp):
         yield node.body
         yield node.orelse
@@ -126,7 +126,7 @@ _WORDS = {"train": "test", "test": "train"}
 
 
 def constant_changed(node: ast.expr, scope: Scope) -> Wrong:
-    """A number a little off, twice and half as large, 0 and 1; the other truth value, mode or key."""
+    """Change a constant: a number slightly, by a factor, to 0 or 1; a boolean or a string to another one."""
     value = node.value if isinstance(node, ast.Constant) else None
     others: list[Any] = []
     if isinstance(value, bool):
@@ -147,7 +147,7 @@ def _minus(value: float) -> ast.expr:
 
 
 def name_swapped(node: ast.expr, scope: Scope) -> Wrong:
-    """Another variable of the same blank, or another attribute of the same object."""
+    """Replace a variable by another one of the blank, or an attribute by another one of the same object."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         other = _next(scope.names, node.id)
         if other:
@@ -186,7 +186,7 @@ _TWINS = {
 
 
 def twin_called(node: ast.expr, scope: Scope) -> Wrong:
-    """The library's other function: ``min`` for ``max``, ``mean`` for ``sum``; the other dtype."""
+    """Replace a library function or dtype by a similar one: ``max`` by ``min``, ``sum`` by ``mean``."""
     if isinstance(node, ast.Attribute) and node.attr in _TWINS and isinstance(node.ctx, ast.Load):
         yield _changed(node, attr=_TWINS[node.attr])
     elif isinstance(node, ast.Name) and node.id in _TWINS and isinstance(node.ctx, ast.Load):
@@ -197,7 +197,7 @@ def twin_called(node: ast.expr, scope: Scope) -> Wrong:
 
 
 def argument_dropped(node: ast.expr, scope: Scope) -> Wrong:
-    """A call without one of its keyword arguments, or without its last positional one."""
+    """Drop one of a call's keyword arguments, or its last positional argument."""
     if isinstance(node, ast.Call):
         for i in range(len(node.keywords)):
             yield _changed(node, keywords=node.keywords[:i] + node.keywords[i + 1 :])
@@ -206,14 +206,14 @@ def argument_dropped(node: ast.expr, scope: Scope) -> Wrong:
 
 
 def arguments_swapped(node: ast.expr, scope: Scope) -> Wrong:
-    """A call with two neighbouring arguments in each other's place."""
+    """Swap two adjacent arguments of a call."""
     if isinstance(node, ast.Call):
         for i in range(len(node.args) - 1):
             yield _changed(node, args=[*node.args[:i], node.args[i + 1], node.args[i], *node.args[i + 2 :]])
 
 
 def call_dropped(node: ast.expr, scope: Scope) -> Wrong:
-    """``x`` for ``x.copy()``, ``x.T``, ``np.sqrt(x)``; also the attribute of an index dropped."""
+    """Drop a call or a transposition: ``x.copy()``, ``np.sqrt(x)`` and ``x.T`` become ``x``."""
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute) and not _is_module(node.func.value):
             yield node.func.value
@@ -228,7 +228,7 @@ def _is_module(node: ast.expr) -> bool:
 
 
 def bound_shifted(node: ast.expr, scope: Scope) -> Wrong:
-    """Off by one: a slice or a range that ends early or late, an index one further, a bound dropped."""
+    """Shift a bound of a slice or a range, or an index, by one; drop a bound of a slice."""
     if isinstance(node, ast.Slice):
         for name in ("lower", "upper", "step"):
             bound = getattr(node, name)
@@ -243,13 +243,13 @@ def bound_shifted(node: ast.expr, scope: Scope) -> Wrong:
 
 
 def _moved(bound: ast.expr) -> Wrong:
-    if not isinstance(bound, ast.Constant):  # constants are moved as such
+    if not isinstance(bound, ast.Constant):  # `constant_changed` changes constants
         yield ast.BinOp(bound, ast.Add(), ast.Constant(1))
         yield ast.BinOp(bound, ast.Sub(), ast.Constant(1))
 
 
 def parts_swapped(node: ast.expr, scope: Scope) -> Wrong:
-    """A tuple or list with two neighbouring entries in each other's place, or an entry short."""
+    """Swap two adjacent entries of a tuple or list, or drop an entry."""
     if isinstance(node, ast.Tuple | ast.List) and len(node.elts) > 1:
         for i in range(len(node.elts) - 1):
             yield _changed(node, elts=[*node.elts[:i], node.elts[i + 1], node.elts[i], *node.elts[i + 2 :]])

@@ -1,4 +1,4 @@
-"""Solutions by hand: variants, right ones in other styles, and mistakes, wrong ones that no rule of syntax makes."""
+"""Handwritten solutions: variants (right, in other styles) and mistakes (wrong in ways that no mutation makes)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Source = Callable[[], str | dict[str, str]]
 
 @dataclass(frozen=True)
 class Variant:
-    """A solution by hand: its name, what is special about it, and the solution cells that it replaces."""
+    """A handwritten solution: its name, a descriptive title, and the sources of its solution cells by exercise."""
 
     name: str
     title: str
@@ -25,39 +25,39 @@ class Variant:
 
     @property
     def exercise(self) -> str:
-        """The first exercise that it solves."""
+        """Return the first exercise that it solves."""
         return next(iter(self.sources))
 
 
 def variant(*, exercise: str = "") -> Callable[[Source], Source]:
-    """Mark a right solution; the function returns the source that replaces the exercise's solution cell.
+    """Mark a right solution; the decorated function returns the source of the exercise's solution cell.
 
-    Without `exercise` it returns the sources of several cells, by exercise: a cache and who reads it, say.
+    Without `exercise`, it returns the sources of several cells by exercise, for solutions that depend on each other.
     """
     return _marking("variant", exercise)
 
 
 def mistake(*, exercise: str) -> Callable[[Source], Source]:
-    """Mark a wrong solution, as `variant` does a right one; its docstring says what is wrong."""
+    """Mark a wrong solution, as `variant` does a right one; its docstring describes the mistake."""
     return _marking("mistake", exercise)
 
 
 def changed(beside: str, exercise: str, *changes: tuple[str, str]) -> str:
-    """The instructor's solution cell of an exercise, with lines written otherwise.
+    """Return the instructor's solution cell of an exercise with some text replaced.
 
     Parameters
     ----------
     beside
         A file among the assignment's graders: ``__file__``.
     exercise
-        Whose cell.
+        Name of the exercise.
     changes
-        Old text, which stands in the cell once, and new.
+        Pairs of old text, which must occur exactly once in the cell, and new text.
 
     Raises
     ------
     CourseError
-        Where there is no such cell, or an old text is not in it once.
+        If there is no such cell, or an old text does not occur exactly once.
     """
     folder = Path(beside).resolve().parent
     cells = Course.find(folder).assignment(folder.name).cells
@@ -67,9 +67,7 @@ def changed(beside: str, exercise: str, *changes: tuple[str, str]) -> str:
     for old, new in changes:
         if source.count(old) != 1:
             found = f"{exercise}: expected {old.strip()[:60]!r} in the instructor's solution once, got it"
-            raise CourseError(
-                f"{Path(beside).name}: {found} {source.count(old)} times. Change it as the notebook changed."
-            )
+            raise CourseError(f"{Path(beside).name}: {found} {source.count(old)} times. Adapt it to the notebook.")
         source = source.replace(old, new)
     return source
 
@@ -80,25 +78,31 @@ def _marking(kind: str, exercise: str) -> Callable[[Source], Source]:
         cells = {exercise: made} if isinstance(made, str) else made
         title = (source.__doc__ or source.__name__.replace("_", " ")).strip()
         sources = {name: cell.strip("\n") + "\n" for name, cell in cells.items()}
-        setattr(source, kind, Variant(source.__name__, title, sources))  # as misconceptions do
+        setattr(source, kind, Variant(source.__name__, title, sources))  # as for misconceptions
         return source
 
     return register
 
 
 def load_variants(assignment: Assignment) -> list[Variant]:
-    """The variants of ``variants.py`` and of every ``variants*.py`` beside it.
+    """Return the variants of ``variants.py`` and every ``variants*.py`` beside it.
 
     Raises
     ------
     CourseError
-        Where one belongs to an exercise that the assignment has not, or two have one name.
+        If one belongs to an exercise that the assignment does not have, or two have the same name.
     """
     return _load(assignment, "variant")
 
 
 def load_mistakes(assignment: Assignment) -> list[Variant]:
-    """The mistakes of every ``mistakes*.py`` beside the graders; raises as `load_variants` does."""
+    """Return the mistakes of every ``mistakes*.py`` beside the graders.
+
+    Raises
+    ------
+    CourseError
+        As for `load_variants`.
+    """
     return _load(assignment, "mistake")
 
 
@@ -110,7 +114,7 @@ def _load(assignment: Assignment, kind: str) -> list[Variant]:
         for one in (one for one in marked if isinstance(one, Variant)):
             if one.name in found:
                 raise CourseError(
-                    f"{path.name}: {one.name}: expected a name of its own, got one that is taken. Rename it."
+                    f"{path.name}: {one.name}: expected a unique name, got one that is in use. Rename it."
                 )
             if unknown := set(one.sources) - names:
                 raise CourseError(

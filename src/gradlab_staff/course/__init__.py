@@ -1,4 +1,4 @@
-"""The course as its staff wrote it: folders, cells, and the instructor notebook's own names."""
+"""The course: its folders, the cells of its notebooks, and the names that the instructor notebook defines."""
 
 from gradlab_staff.course.model import Assignment, Cell, Course, Exercise, read_notebook
 

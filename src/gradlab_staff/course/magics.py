@@ -1,4 +1,4 @@
-"""IPython's own syntax in a cell, turned into plain Python with the same line numbers."""
+"""IPython syntax (magics, shell commands, help) in a cell, turned into plain Python with the same line numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 __all__ = ["MAX_SOURCE_CHARS", "plain_python", "syntax_fault"]
 
 MAX_SOURCE_CHARS = 32 << 10
-"""The longest cell that is compiled: no person writes a longer one, and some take Python the square of their length."""
+"""The longest cell that is compiled: nobody writes a longer one, and compilation can take time quadratic in length."""
 
 _MAX_LINES = 100
 _RUN_BODY = {"capture", "memit", "prun", "snakeviz", "time", "timeit"}
@@ -19,12 +19,12 @@ _ESCAPED = re.compile(r"\s*([%!?]|[\w.*\[\]'\"]+\?{1,2}\s*(#.*)?$)")
 
 
 def syntax_fault(source: str, filename: str = "<cell>") -> SyntaxError | None:
-    """Why Python cannot compile `source`; None where it can. Compiles only: nothing is run."""
+    """Return the error with which Python refuses to compile `source`, or None; nothing is run."""
     if len(source) > MAX_SOURCE_CHARS:
         return SyntaxError(f"the cell is longer than {MAX_SOURCE_CHARS} characters")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a student's "\d" is no concern of the process that grades
+            warnings.simplefilter("ignore")  # a student's "\d" must not print a warning while grading
             compile(source, filename, "exec", dont_inherit=True)
     except SyntaxError as fault:
         return fault
@@ -36,9 +36,9 @@ def syntax_fault(source: str, filename: str = "<cell>") -> SyntaxError | None:
 
 
 def plain_python(source: str) -> str | None:
-    """`source` without IPython's syntax; None for a cell in another language (``%%bash``).
+    """Return `source` without IPython syntax; None for a cell in another language (``%%bash``).
 
-    Only a line at which Python itself stops is changed, so that text inside a string literal stays as it is.
+    Only lines at which Python reports a syntax error are changed, so that text inside a string literal is kept.
 
     >>> plain_python("%matplotlib inline\\nx = !ls\\ny = 1")
     'pass\\nx = None\\ny = 1'
@@ -70,14 +70,14 @@ def _without_cell_magics(source: str) -> str | None:
 
 
 def _without_leading_indent(source: str) -> str:
-    """`source` without the indentation of its first line of code, which IPython forgives."""
+    """Return `source` without the indentation of its first line of code, as IPython does."""
     first = next((line for line in source.split("\n") if line.strip()), "")
     indent = first[: len(first) - len(first.lstrip())]
     return "\n".join(line.removeprefix(indent) for line in source.split("\n")) if indent else source
 
 
 def _replaced(source: str, number: int) -> str | None:
-    """`source` with IPython's line `number` made plain; None where the line is not IPython's."""
+    """Return `source` with the IPython syntax in line `number` replaced; None if that line has none."""
     lines = source.split("\n")
     if number > len(lines) or (plain := _plain_line(lines[number - 1])) is None:
         return None

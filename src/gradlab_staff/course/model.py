@@ -1,4 +1,4 @@
-"""Course, assignment, exercise, cell: read from the folders, and cross-checked."""
+"""Course, assignment, exercise and cell: read from the folders and cross-checked."""
 
 from __future__ import annotations
 
@@ -25,44 +25,44 @@ class Cell:
 
     @property
     def nbgrader(self) -> dict[str, Any]:
-        """The cell's nbgrader metadata; empty where it has none."""
+        """Return the cell's nbgrader metadata; empty if it has none."""
         found = self.metadata.get("nbgrader", {})
         return found if isinstance(found, dict) else {}
 
     @property
     def id(self) -> str:
-        """The nbgrader id, or an empty text."""
+        """Return the nbgrader id, or an empty string."""
         return str(self.nbgrader.get("grade_id", ""))
 
     @property
     def is_grade(self) -> bool:
-        """Whether the cell earns points."""
+        """Return whether the cell is worth points."""
         return bool(self.nbgrader.get("grade"))
 
     @property
     def is_solution(self) -> bool:
-        """Whether students write in the cell."""
+        """Return whether students write in the cell."""
         return bool(self.nbgrader.get("solution"))
 
     @property
     def is_given(self) -> bool:
-        """Whether the cell is locked and earns nothing: imports, given definitions, demonstrations."""
+        """Return whether the cell is read-only and worth no points: imports, given definitions, demonstrations."""
         return bool(self.nbgrader) and not self.is_grade and not self.is_solution
 
     @property
     def is_demo(self) -> bool:
-        """Whether the cell only demonstrates, so that no exercise needs it."""
+        """Return whether the cell is a demonstration, which no exercise needs."""
         return bool(self.metadata.get("gradlab", {}).get("demo"))
 
     @property
     def points(self) -> float:
-        """Points of a grade cell; 0 for any other."""
+        """Return the points of a grade cell; 0 for any other cell."""
         return float(self.nbgrader.get("points", 0)) if self.is_grade else 0.0
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """What one grade cell grades: id such as ``dropout/solver``, points, and its hidden grader or none."""
+    """An exercise: its id such as ``dropout/solver``, its points, and its hidden grader or None."""
 
     id: str
     points: float
@@ -70,45 +70,45 @@ class Exercise:
 
     @property
     def name(self) -> str:
-        """The id of the grade cell: what follows the slash."""
+        """Return the id of the grade cell: the part after the slash."""
         return self.id.split("/", 1)[1]
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """A folder of ``source/``, and what belongs to it elsewhere in the course."""
+    """An assignment: a folder of ``source/``, and the files of the course that belong to it."""
 
     course: Course
     name: str
 
     @property
     def notebook(self) -> Path:
-        """The instructor notebook."""
+        """Return the path of the instructor notebook."""
         return self.course.root / "source" / self.name / f"{self.name}.ipynb"
 
     @property
     def release(self) -> Path:
-        """The folder of the student version."""
+        """Return the folder of the student version."""
         return self.course.root / "release" / self.name
 
     @property
     def graders(self) -> Path:
-        """The folder of the hidden graders and misconceptions."""
+        """Return the folder of the hidden graders and misconceptions."""
         return self.course.root / "tests" / "graders" / self.name
 
     @property
     def recorded(self) -> Path:
-        """The file of recorded reference outputs."""
+        """Return the path of the recorded reference outputs."""
         return self.course.root / "reference" / f"{self.name}.json"
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
-        """The cells of the instructor notebook."""
+        """Return the cells of the instructor notebook."""
         return read_notebook(self.notebook)
 
     @cached_property
     def exercises(self) -> tuple[Exercise, ...]:
-        """The exercises graded by machine, in the notebook's order."""
+        """Return the autograded exercises, in the order of the notebook."""
         return tuple(
             Exercise(f"{self.name}/{cell.id}", cell.points, self._grader(cell.id))
             for cell in self.cells
@@ -117,7 +117,7 @@ class Assignment:
 
     @cached_property
     def questions(self) -> tuple[Exercise, ...]:
-        """The exercises marked by hand."""
+        """Return the manually graded exercises, in the order of the notebook."""
         return tuple(
             Exercise(f"{self.name}/{cell.id}", cell.points, None)
             for cell in self.cells
@@ -129,7 +129,7 @@ class Assignment:
         return path if path.is_file() else None
 
     def faults(self) -> list[str]:
-        """What contradicts itself in the notebook and its graders: one line each, naming the cell."""
+        """Return the contradictions in the notebook and its graders, one line each, which names the cell."""
         return [
             *self._duplicate_ids(),
             *self._bad_points(),
@@ -141,7 +141,7 @@ class Assignment:
     def _duplicate_ids(self) -> list[str]:
         counts = Counter(cell.id for cell in self.cells if cell.id)
         return [
-            f"{self.name}/{id}: expected one cell with this id, got {n}. Give each cell an id of its own."
+            f"{self.name}/{id}: expected one cell with this id, got {n}. Give each cell a unique id."
             for id, n in counts.items()
             if n > 1
         ]
@@ -181,18 +181,18 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Course:
-    """The repository: the folder that holds ``source/``, ``tests/graders/`` and nbgrader's own folders."""
+    """The repository of a course: the folder with ``source/``, ``tests/graders/`` and the folders of nbgrader."""
 
     root: Path
 
     @classmethod
     def find(cls, start: Path | None = None) -> Course:
-        """The course that `start` (default: the working directory) lies in.
+        """Return the course that contains `start` (default: the working directory).
 
         Raises
         ------
         CourseError
-            Where neither `start` nor a folder above it holds ``source/`` and ``nbgrader_config.py``.
+            If neither `start` nor a folder above it holds ``source/`` and ``nbgrader_config.py``.
         """
         here = (start or Path.cwd()).resolve()
         for folder in (here, *here.parents):
@@ -200,23 +200,23 @@ class Course:
                 return cls(folder)
         raise CourseError(
             f"{here}: expected a course (a folder with source/ and nbgrader_config.py) here or above, got none. "
-            "Run the command inside the course, or name it: gradlab --course PATH …"
+            "Run the command inside the course, or pass its folder: gradlab --course PATH …"
         )
 
     @property
     def assignments(self) -> tuple[str, ...]:
-        """The names of the assignments, sorted."""
+        """Return the names of the assignments, sorted."""
         return tuple(
             sorted(path.parent.name for path in self.root.glob("source/*/*.ipynb") if path.stem == path.parent.name)
         )
 
     def assignment(self, name: str) -> Assignment:
-        """The assignment called `name`.
+        """Return the assignment called `name`.
 
         Raises
         ------
         CourseError
-            Where there is none.
+            If there is no such assignment.
         """
         if name not in self.assignments:
             known = ", ".join(self.assignments) or "none"
@@ -225,12 +225,12 @@ class Course:
 
 
 def read_notebook(path: Path) -> tuple[Cell, ...]:
-    """The cells of a trusted notebook file.
+    """Return the cells of a trusted notebook file.
 
     Raises
     ------
     CourseError
-        Where the file is missing or is not a notebook.
+        If the file is missing or is not a notebook.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

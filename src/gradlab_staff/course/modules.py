@@ -1,4 +1,4 @@
-"""The Python files that a course's staff writes beside the graders, as modules."""
+"""Import of the Python files that the course's staff writes beside the graders."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["load_module"]
 
 
 def load_module(path: Path) -> ModuleType:
-    """A Python file of the course's staff as a module, run anew.
+    """Run a Python file of the course's staff and return it as a module; each call runs it again.
 
     Raises
     ------
     CourseError
-        Where the file is missing or fails.
+        If the file is missing or raises an error.
     """
     if not path.is_file():
         raise CourseError(
-            f"{path}: expected a Python file, got none. Write it; docs/architecture.md says what it holds."
+            f"{path}: expected a Python file, got none. Write it; docs/architecture.md describes its contents."
         )
     spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
     if spec is None or spec.loader is None:
@@ -30,5 +30,5 @@ def load_module(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise CourseError(f"{path}: expected it to run, got {type(error).__name__}: {error}. Mend the file.") from error
+        raise CourseError(f"{path}: expected it to run, got {type(error).__name__}: {error}. Fix the file.") from error
     return module

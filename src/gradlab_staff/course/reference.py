@@ -1,4 +1,4 @@
-"""The reference: the instructor notebook's own names, run on the trusted side."""
+"""The reference: the names that the instructor notebook defines, run on the trusted side."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from gradlab_staff.errors import CourseError
 
 __all__ = ["Namespace", "is_reference", "reference_namespace", "with_solution"]
 
-_MODULE = "reference_"  # and the assignment: the module of what a reference defines
+_MODULE = "reference_"  # followed by the assignment: `__module__` of the functions and classes of a reference
 
 
 class Namespace:
-    """The names of a notebook that was run, as attributes: ``reference.dropout_forward(x, {...})``."""
+    """The names that a notebook defines, as attributes: ``reference.dropout_forward(x, {...})``."""
 
     def __init__(self, names: dict[str, Any]) -> None:
-        self.__dict__ = names  # the dict that the functions use as globals: what is set here, they see
+        self.__dict__ = names  # the globals of the functions: they see what is set here
 
     def __contains__(self, name: str) -> bool:
         return name in self.__dict__
@@ -34,31 +34,38 @@ class Namespace:
     def __iter__(self) -> Iterator[str]:
         return iter(name for name in self.__dict__ if not name.startswith("__"))
 
-    def __getattr__(self, name: str) -> Any:  # only for names that are not there
+    def __getattr__(self, name: str) -> Any:  # called only for names that are not in the dict
         raise AttributeError(f"the reference has no {name!r}; it has: {', '.join(sorted(self))}")
 
 
 def reference_namespace(assignment: Assignment) -> Namespace:
-    """What the instructor notebook defines: its given cells that are no demonstrations, and its solution cells.
+    """Run the instructor notebook's given cells, except demonstrations, and its solution cells; return its names.
 
-    Run anew each time, in a few milliseconds, so that nothing that a submission does to a function or a class meets the
-    next one; with what the cells print swallowed and NumPy's global generator left as it was.
+    The cells are run again at each call, which takes a few milliseconds, so that a submission that changes a function
+    or a class does not affect the next one. Output is discarded, and the state of NumPy's global generator is restored.
 
     Raises
     ------
     CourseError
-        Where a cell fails; the message names it.
+        If a cell fails; the message names the cell.
     """
     return with_solution(assignment, {})
 
 
 def with_solution(assignment: Assignment, solutions: Mapping[str, str]) -> Namespace:
-    """The reference with the solution cells of some exercises (by name) replaced by other sources.
+    """Return the reference, with the solution cells of some exercises replaced.
+
+    Parameters
+    ----------
+    assignment
+        The assignment.
+    solutions
+        Sources of solution cells, by the name or id of the exercise.
 
     Raises
     ------
     CourseError
-        Where an exercise has no solution cell, or a cell fails.
+        If an exercise has no solution cell, or a cell fails.
     """
     cells = {cell.id: cell for cell in assignment.cells if cell.id and cell.cell_type == "code"}
     sources = {
@@ -74,7 +81,7 @@ def with_solution(assignment: Assignment, solutions: Mapping[str, str]) -> Names
 
 
 def is_reference(thing: object) -> bool:
-    """Whether this is a function or a class that a reference defines, or an instance of such a class."""
+    """Return whether `thing` is a function or class that a reference defines, or an instance of such a class."""
     own = thing if inspect.isroutine(thing) or inspect.isclass(thing) else type(thing)
     return str(getattr(own, "__module__", "")).startswith(_MODULE)
 
@@ -101,12 +108,12 @@ def _run_cell(id: str, source: str, names: dict[str, Any]) -> None:
         reason = error.msg if isinstance(error, SyntaxError) else error
         raise CourseError(
             f"{id}{_line(error, filename)}: expected the cell to run, got {type(error).__name__}: {reason}. "
-            "Mend the cell, then run the notebook from the top in Jupyter."
+            "Fix the cell, then restart the kernel in Jupyter and run all cells."
         ) from error
 
 
 def _line(error: BaseException, filename: str) -> str:
-    """`` line 3``: where in the cell the error arose."""
+    """Return the line of the cell that raised the error, such as `` line 3``; empty if unknown."""
     if isinstance(error, SyntaxError):
         return f" line {error.lineno}"
     found, frames = 0, error.__traceback__

@@ -1,4 +1,4 @@
-"""The assignment's code cells as students get them, and how to recognise them in a submission."""
+"""The code cells of an assignment as released to students, and the matching of a submission's cells to them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 BLANK = re.compile(
     r"^([ \t]*)### BEGIN SOLUTION[ \t]*([^\n]*)\n(.*?)^[ \t]*### END SOLUTION[^\n]*", re.DOTALL | re.MULTILINE
 )
-"""A blank of the instructor notebook: its indentation, its hint, the solution."""
+"""A blank (nbgrader: solution region) of the instructor notebook: its indentation, its hint, the solution."""
 
 UNANSWERED = "*Your answer here.*"
 """What a question is released with, as nbgrader_config.py has it."""
@@ -43,7 +43,7 @@ _DEFINITION = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)", re.MULTILINE)
 
 
 def stub(source: str, exercise: str) -> str:
-    """The source of a solution cell as students get it: each blank raises NotImplementedError with its hint.
+    """Return the source of a solution cell as released: each blank raises NotImplementedError with its hint.
 
     >>> print(stub("def f(x):\\n    ### BEGIN SOLUTION double x\\n    ...\\n    ### END SOLUTION", "a/f"))
     def f(x):
@@ -55,7 +55,7 @@ def stub(source: str, exercise: str) -> str:
         line = f"{indent}raise NotImplementedError({_quoted(message)})"
         if len(line) <= _STUB_COLUMNS:
             return line
-        # Several short literals: a student reads the hint without scrolling.
+        # Several short literals, so that students can read the hint without scrolling.
         parts = textwrap.wrap(message, _STUB_COLUMNS - len(indent) - 8, drop_whitespace=False, break_on_hyphens=False)
         return "\n".join(
             [f"{indent}raise NotImplementedError(", *(f"{indent}    {_quoted(part)}" for part in parts), f"{indent})"]
@@ -69,7 +69,7 @@ def _quoted(text: str) -> str:
 
 
 def normal(source: str) -> str:
-    """`source` without blank lines and trailing spaces: what stays the same when an editor saves a cell."""
+    """Return `source` without blank lines and trailing whitespace, which editors change when they save a cell."""
     return "\n".join(line.rstrip() for line in source.split("\n") if line.strip())
 
 
@@ -81,19 +81,19 @@ def released_text(assignment: Assignment, cell: Cell) -> str:
 
 
 def exercise_of(id: str) -> str:
-    """The name of the exercise that a solution cell belongs to."""
+    """Return the name of the exercise that a solution cell belongs to."""
     return id.removesuffix("_solution")
 
 
 @dataclass(frozen=True)
 class Template:
-    """The assignment's code cells as released, and how to recognise them."""
+    """The code cells of an assignment as released, and the matching of other cells to them."""
 
     assignment: Assignment
 
     @cached_property
     def cells(self) -> dict[str, Cell]:
-        """The code cells that have an id, by id, in order."""
+        """Return the code cells that have an id, by id, in order."""
         return {
             cell.id: replace(cell, source=released_text(self.assignment, cell))
             for cell in self.assignment.cells
@@ -102,12 +102,12 @@ class Template:
 
     @cached_property
     def order(self) -> dict[str, int]:
-        """The place of each cell among them."""
+        """Return the position of each of these cells, by id."""
         return {id: place for place, id in enumerate(self.cells)}
 
     @cached_property
     def defines(self) -> dict[str, set[str]]:
-        """By solution cell: its functions and classes, or where it has none, its variables."""
+        """Return the functions and classes of each solution cell, or its variables if it has none, by id."""
         return {
             cell.id: functions(cell.source) or variables(cell.source)
             for cell in self.assignment.cells
@@ -115,21 +115,22 @@ class Template:
         }
 
     def solved_in(self, source: str) -> Iterator[str]:
-        """The solution cells, a function of which `source` defines, or all of their variables."""
+        """Yield the ids of the solution cells of which `source` defines a function or class, or all variables."""
         named, assigned = functions(source), variables(source)
         for id, names in self.defines.items():
             if names & named or (names and names <= named | assigned):
                 yield id
 
     def is_run(self, id: str) -> bool:
-        """Whether the assignment's own text of the cell is needed for grading."""
+        """Return whether grading runs the released source of the cell, not the submitted one."""
         cell = self.cells[id]
         return cell.is_given and not cell.is_demo
 
     def demos_for(self, id: str, source: str, known: set[str]) -> set[str]:
-        """The demonstrations that the cell `id` needs: those that bind what it reads and nothing in `known` does.
+        """Return the demonstrations that the cell `id` needs: those that bind names that it reads and `known` lacks.
 
-        Inside functions only a demonstration's functions count: a variable there is one that was forgotten.
+        For names that are read inside functions, only the functions of a demonstration count: a variable that is read
+        there is one that the student forgot to define.
         """
         top, inner = _read(source)
         helpers = {name for demo in self.demos for name in functions(self.cells[demo].source)}
@@ -147,7 +148,7 @@ class Template:
 
     @cached_property
     def demos(self) -> dict[str, set[str]]:
-        """By demonstration: the names that it binds."""
+        """Return the names that each demonstration binds, by id."""
         return {
             id: variables(cell.source).union(*map(bound, statements(cell.source)))
             for id, cell in self.cells.items()
@@ -156,19 +157,19 @@ class Template:
 
 
 def functions(source: str) -> set[str]:
-    """The names of top-level functions and classes; also of a cell that does not parse."""
+    """Return the names of top-level functions and classes, even if the cell does not parse."""
     return set(_DEFINITION.findall(source))
 
 
 def variables(source: str) -> set[str]:
-    """The names that top-level statements bind, other than by ``def`` and ``class``."""
+    """Return the names that top-level statements bind other than by ``def`` and ``class``."""
     plain = [node for node in statements(source) if not isinstance(node, _DEFINITIONS)]
     nodes = [node for statement in plain for node in ast.walk(statement)]
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def statements(source: str) -> list[ast.stmt]:
-    """The top-level statements; none where `source` does not parse."""
+    """Return the top-level statements; none if `source` does not parse."""
     if len(source) > MAX_SOURCE_CHARS:
         return []
     try:
@@ -180,14 +181,14 @@ def statements(source: str) -> list[ast.stmt]:
 
 
 def bound(node: ast.stmt) -> set[str]:
-    """The names that an import or a definition binds; none for any other statement."""
+    """Return the names that an import or a definition binds; none for any other statement."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {alias.asname or alias.name for alias in node.names}
     return {node.name} if isinstance(node, _DEFINITIONS) else set()
 
 
 def _read(source: str) -> tuple[set[str], set[str]]:
-    """The global names that a cell reads at its top, and in functions; none where it does not compile."""
+    """Return the global names that a cell reads at top level and in functions; none if it does not compile."""
     try:
         top = symtable.symtable(source, "<cell>", "exec")
     except (SyntaxError, ValueError, MemoryError, RecursionError):

@@ -1,6 +1,6 @@
-"""Folders of results, written file by file, so that a crash leaves each file old or new, and never half.
+"""Folders of results, written atomically file by file: after a crash each file is old or new, never incomplete.
 
-Nothing is forced to the disk: what a power cut takes, the next run of ``gradlab grade`` writes again.
+Files are not synced to disk: the next run of ``gradlab grade`` writes again what a power cut loses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["fill_folder", "laid_over"]
 
 
 def laid_over(under: Mapping[str, Path], over: Mapping[str, Path]) -> dict[str, Path]:
-    """The files of both folders by path. Of two that cannot lie side by side (`a`, `a/b`) the one of `over` stays."""
+    """Return the files of both folders by path; if two cannot coexist (`a`, `a/b`), keep the one of `over`."""
     taken = {str(parent) for name in over for parent in Path(name).parents} | set(over)
     free = {
         name: path
@@ -26,12 +26,22 @@ def laid_over(under: Mapping[str, Path], over: Mapping[str, Path]) -> dict[str, 
 
 
 def fill_folder(folder: Path, files: Mapping[str, str | Path], *, mode: int) -> None:
-    """Make `folder` hold exactly `files` (text, or the file to copy): each replaced as a whole, the last one last."""
+    """Make `folder` hold exactly `files`.
+
+    Parameters
+    ----------
+    folder
+        Created if missing; other files in it are deleted.
+    files
+        Text, or the path of a file to copy, by path within the folder; written atomically and in this order.
+    mode
+        Permissions of the files.
+    """
     kept = {folder / name for name in files}
     on_the_way = {parent for path in kept for parent in path.parents}
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink() and path not in on_the_way:
-            path.rmdir()  # what it held went before it
+            path.rmdir()  # its contents were deleted before it
         elif not path.is_dir() and path not in kept:
             path.unlink()
     for name, content in files.items():

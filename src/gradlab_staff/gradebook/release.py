@@ -1,4 +1,4 @@
-"""The student version of an assignment, made by nbgrader; and nbgrader's settings as its own commands read them."""
+"""The student version of an assignment, made by nbgrader with the settings that its own commands read."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ReleaseBlanks(ClearSolutions):  # type: ignore[misc]  # nbgrader has no ty
     """nbgrader's ClearSolutions, with stubs that fail loudly: ``NotImplementedError("dropout/solver: the hint")``."""
 
     def preprocess(self, nb: Any, resources: Any) -> Any:
-        """The notebook without its solutions."""
+        """Return the notebook without its solutions."""
         self._assignment = resources["nbgrader"]["assignment"]
         return super().preprocess(nb, resources)
 
     def _replace_solution_region(self, cell: Any, language: str) -> bool:
-        """Replace the blanks of `cell`; whether there were any."""
+        """Replace the blanks of `cell` and return whether there were any."""
         if cell.cell_type != "code" or not _MARK.search(cell.source):
             return bool(super()._replace_solution_region(cell, language))
         where = f"{self._assignment}/{exercise_of(cell.metadata.get('nbgrader', {}).get('grade_id', ''))}"
@@ -37,39 +37,40 @@ class ReleaseBlanks(ClearSolutions):  # type: ignore[misc]  # nbgrader has no ty
         cell.source = stub(cell.source, where)
         if _MARK.search(cell.source):
             raise CourseError(
-                f"{where}: expected each `### BEGIN SOLUTION` with its `### END SOLUTION`, got one alone. Add one."
+                f"{where}: expected each `### BEGIN SOLUTION` with its `### END SOLUTION`, got one alone. "
+                "Add the other."
             )
         return True
 
 
 def nbgrader_app(course: Course) -> Any:
-    """An nbgrader application with the settings of the course, from every file that nbgrader's commands read.
+    """Return an nbgrader application with the course's settings, from every file that nbgrader's commands read.
 
     Raises
     ------
     CourseError
-        Where ``nbgrader_config.py`` cannot be read.
+        If ``nbgrader_config.py`` cannot be read.
     """
     path = list(sys.path)
     app = NbGrader(log_level="CRITICAL")
-    app.raise_config_file_errors = True  # nbgrader's commands go on without the settings
+    app.raise_config_file_errors = True  # nbgrader's commands would continue without the settings
     try:
         app.initialize([], root=str(course.root))
     except (Exception, SystemExit) as error:  # the file is code
         config = course.root / "nbgrader_config.py"
-        raise CourseError(f"{config}: expected nbgrader's settings, got {error!r}. Mend the file.") from error
+        raise CourseError(f"{config}: expected nbgrader's settings, got {error!r}. Fix the file.") from error
     finally:
         sys.path[:] = path  # nbgrader puts the working directory first
     return app
 
 
 def make_release(assignment: Assignment) -> None:
-    """Make ``release/<assignment>/``, in the place of an old one, and leave the gradebook as it is.
+    """Make ``release/<assignment>/``, replacing an old one, and leave the gradebook unchanged.
 
     Raises
     ------
     CourseError
-        With nbgrader's log, where nbgrader refuses the notebook.
+        If nbgrader refuses the notebook; the message holds its log.
     """
     release = assignment.release
     with tempfile.TemporaryDirectory(dir=_made(assignment.course.root / ".gradlab"), prefix="release-") as folder:
@@ -78,7 +79,7 @@ def make_release(assignment: Assignment) -> None:
 
 
 def swap(new: Path, place: Path, old: Path) -> None:
-    """Put `new` in `place`; what was there goes to `old`, and comes back if that fails."""
+    """Move `new` to `place` and what was there to `old`; if that fails, move it back."""
     if _made(place.parent) and place.exists():
         place.rename(old)
     try:
@@ -90,7 +91,13 @@ def swap(new: Path, place: Path, old: Path) -> None:
 
 
 def save_cells(assignment: Assignment) -> None:
-    """Enter the assignment's cells in the gradebook, as a release does; ``release/`` stays as it is."""
+    """Enter the assignment's cells in the gradebook, as a release does, and leave ``release/`` unchanged.
+
+    Raises
+    ------
+    CourseError
+        If nbgrader refuses the notebook; the message holds its log.
+    """
     with tempfile.TemporaryDirectory() as folder:
         _generate(assignment, Path(folder))
 
@@ -105,18 +112,18 @@ def _generate(assignment: Assignment, into: Path, db_url: str = "") -> None:
     result = capture_log(converter)
     if not result["success"]:
         raise CourseError(
-            f"{assignment.name}: expected nbgrader to make the student version, and it refused. Nothing was changed in "
-            f"release/. Mend what it names, and run it again:\n{_told(result)}"
+            f"{assignment.name}: expected nbgrader to make the student version, but it failed. Nothing was changed in "
+            f"release/. Fix what it reports and run the command again:\n{_log_of(result)}"
         )
 
 
 def _ours(preprocessor: Any) -> Any:
-    """The preprocessor; ReleaseBlanks in the place of nbgrader's own, should the course's settings not say so."""
+    """Return the preprocessor, or ReleaseBlanks for nbgrader's ClearSolutions, if the course's settings keep that."""
     return ReleaseBlanks if preprocessor is ClearSolutions else preprocessor
 
 
-def _told(result: dict[str, Any]) -> str:
-    """What an instructor needs of nbgrader's log: our own message where there is one, else its errors."""
+def _log_of(result: dict[str, Any]) -> str:
+    """Return the part of nbgrader's log for the instructor: our own error message if there is one, else all of it."""
     log = str(result.get("log", "")) + str(result.get("error", ""))
     if ours := re.search(r"gradlab\.errors\.\w+: (.*)", log):
         return ours[1]

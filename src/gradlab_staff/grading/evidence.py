@@ -1,4 +1,4 @@
-"""Evidence: what a check saw, in numbers that survive JSON and can be compared with another run's."""
+"""Evidence: what a check observed, in numbers that JSON can hold and that can be compared with another run's."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import numpy.typing as npt
 __all__ = ["about", "collect", "describe", "is_numeric", "observe", "same_evidence"]
 
 _evidence: ContextVar[dict[str, Any] | None] = ContextVar("evidence", default=None)
-_WHOLE = 32  # arrays up to this many entries are evidence as they stand; larger ones are sketched
-_MANY_SD = 6.0  # two honest estimates differ by more than this once in 5e8 comparisons
-_LARGE = 1 << 20  # entries; nothing that is asked for is larger, and a sketch of more would take minutes
+_WHOLE = 32  # arrays of up to so many entries are kept in full; larger ones are sketched
+_MANY_SD = 6.0  # two correct estimates differ by more than this once in 5e8 comparisons
+_LARGE = 1 << 20  # entries; no check asks for more, and a sketch of more would take minutes
 _MAX_DEPTH = 8  # nested lists deeper than this are not arrays of numbers
 
 
 @contextlib.contextmanager
 def collect() -> Iterator[dict[str, Any]]:
-    """The evidence that is observed inside the block, as a JSON-ready dictionary.
+    """Collect the evidence that is observed in the block; yield it as a dictionary that JSON can hold.
 
-    numpy's floating-point warnings are off inside: what untrusted numbers do in a check's arithmetic (overflow, become
-    NaN) is for the check to judge, and must not break it.
+    numpy's floating-point warnings are switched off in the block: if untrusted numbers overflow or become NaN in a
+    check's arithmetic, the check must judge the result and not raise an error.
     """
     evidence: dict[str, Any] = {}
     token = _evidence.set(evidence)
@@ -38,14 +38,17 @@ def collect() -> Iterator[dict[str, Any]]:
 
 
 def observe(**evidence: object) -> None:
-    """Keep numbers, small arrays and words as evidence of the check that runs."""
+    """Keep values as evidence of the running check, by name.
+
+    Arrays of more than 32 entries are reduced to a sketch, and values that are not numeric or strings to a description.
+    """
     held = _evidence.get()
     if held is not None:
         held.update((name, _plain(value)) for name, value in evidence.items())
 
 
 def about(value: float, sd: float) -> dict[str, float]:
-    """An estimate with its standard deviation, to be compared as such."""
+    """Return an estimate with its standard deviation, which `same_evidence` compares as such."""
     return {"about": float(value), "sd": float(sd)}
 
 
@@ -53,7 +56,7 @@ def _plain(value: object) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return value[:200].encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text to others
+        return value[:200].encode("utf-8", "replace").decode("utf-8")  # a lone surrogate is not valid UTF-8
     if isinstance(value, dict) and value.keys() == {"about", "sd"}:
         return {name: _plain(part) for name, part in value.items()}
     if not is_numeric(value) or (isinstance(value, np.ndarray) and value.size > _LARGE):
@@ -68,12 +71,12 @@ def _plain(value: object) -> Any:
 
 
 def _json_float(value: float) -> float | str:
-    # numpy's floats are not what json, or a reader, expects
+    # plain floats only; JSON has no NaN or infinity
     return float(value) if math.isfinite(value) else str(value)
 
 
 def _sketch(values: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """A large array in five numbers: equal arrays have equal sketches, and others hardly ever."""
+    """Reduce a large array to its shape and four numbers: equal arrays have equal sketches, others hardly ever do."""
     flat = np.nan_to_num(values.ravel())
     waves = (np.cos(step * np.arange(flat.size)) for step in (0.0, 1.0, math.e))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -82,7 +85,10 @@ def _sketch(values: npt.NDArray[np.float64]) -> dict[str, Any]:
 
 
 def same_evidence(a: object, b: object, rtol: float = 1e-6) -> bool:
-    """Whether two checks saw the same: numbers at 1e-6, estimates within six sd, equal words."""
+    """Return whether two checks observed the same.
+
+    Numbers are compared with the relative tolerance `rtol`, estimates within six standard deviations, strings exactly.
+    """
     if isinstance(a, dict) and isinstance(b, dict):
         if a.keys() != b.keys():
             return False
@@ -113,13 +119,13 @@ def _same_numbers(a: list[Any], b: list[Any], rtol: float) -> bool:
         x, y = np.array(a, dtype=np.float64), np.array(b, dtype=np.float64)
     except (TypeError, ValueError):
         return a == b
-    # the size of the whole list sets the scale: rounding leaves noise where the exact answer is zero
+    # the largest entry sets the absolute tolerance: rounding leaves noise where the exact answer is zero
     scale = max(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)), 1e-6)
     return bool(np.allclose(x, y, rtol=rtol, atol=rtol * 1e-3 * scale, equal_nan=True))
 
 
 def is_numeric(value: object, depth: int = 0) -> bool:
-    """Whether a reply is a number, a numeric array, or lists of such."""
+    """Return whether a reply is a real number, a numeric array, or (nested) lists of such."""
     if isinstance(value, np.ndarray | np.generic):
         return value.dtype.kind in "biuf"
     if isinstance(value, list | tuple):
@@ -128,7 +134,7 @@ def is_numeric(value: object, depth: int = 0) -> bool:
 
 
 def describe(value: object) -> str:
-    """What came, in words; never by the value's own ``repr``, which a student may have written."""
+    """Return a description of a value for messages, never its own ``repr``, which a student may have written."""
     if value is None or isinstance(value, bool):
         return str(value)
     if isinstance(value, np.ndarray):

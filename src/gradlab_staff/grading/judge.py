@@ -1,4 +1,4 @@
-"""What hidden graders call: turn an untrusted reply into numbers, compare it, and keep the evidence."""
+"""Functions for hidden graders: turn an untrusted reply into numbers, compare it, and keep the evidence."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class CheckFailed(AssertionError):
-    """The submission's answer is not what was asked; the message is written for the student."""
+    """The submission's answer is wrong; the message is written for the student."""
 
 
 def expect(condition: object, message: str) -> None:
@@ -58,20 +58,41 @@ def fail(message: str) -> NoReturn:
 
 def array(value: object, shape: tuple[int, ...] | None = None, what: str = "the answer", *,
           finite: bool = True, dtype: npt.DTypeLike | None = np.float64) -> Array:  # fmt: skip
-    """The reply as a plain array of real numbers, or a failed check that says what came.
+    """Return the reply as a plain array of real numbers.
 
-    Numbers and regular nested lists of numbers count as arrays: a history may be either. ``dtype=None`` keeps
-    the dtype that came; otherwise booleans, integers and narrow floats are widened, so nothing overflows.
+    Parameters
+    ----------
+    value
+        The untrusted reply. Numbers and regular nested lists of numbers count as arrays: a history may be either.
+    shape : tuple of int, optional
+        The shape that it must have; by default any.
+    what : str
+        Name of the reply in messages.
+    finite : bool
+        Whether NaN and infinity fail the check.
+    dtype : dtype or None
+        The dtype of the result. By default booleans, integers and narrow floats are widened to float64, so that
+        nothing overflows; None keeps the dtype of the reply.
+
+    Returns
+    -------
+    array
+        A copy.
+
+    Raises
+    ------
+    CheckFailed
+        If the reply is anything else; the message describes it.
     """
     asked = f"an array of shape {shape}" if shape is not None else "an array of numbers"
     if not is_numeric(value):
         fail(f"{what}: expected {asked}, got {describe(value)}.")
-    if shape is not None and isinstance(value, np.ndarray) and value.shape != shape:  # before a huge one is widened
+    if shape is not None and isinstance(value, np.ndarray) and value.shape != shape:  # before a huge array is widened
         fail(f"{what}: expected shape {shape}, got shape {value.shape}.")
     try:
         plain = np.array(value, dtype=dtype, order="C")
     except (ValueError, TypeError, OverflowError):
-        fail(f"{what}: expected {asked}, got a list whose rows do not have one length.")
+        fail(f"{what}: expected {asked}, got a list whose rows have different lengths.")
     if plain.dtype.kind not in "biuf":
         fail(f"{what}: expected real numbers, got {describe(value)}.")
     if shape is not None and plain.shape != shape:
@@ -88,7 +109,13 @@ def _not_finite(plain: Array) -> str:
 
 
 def number(value: object, what: str = "the answer", *, finite: bool = True) -> float:
-    """The reply as a float, or a failed check that says what came; arrays of one entry count as numbers."""
+    """Return the reply as a float; arrays of one entry count as numbers.
+
+    Raises
+    ------
+    CheckFailed
+        If the reply is not a number, or with `finite` not a finite one.
+    """
     single = isinstance(value, np.ndarray | np.generic) and value.size == 1 and value.dtype.kind in "iuf"
     plain = isinstance(value, int | float) and not isinstance(value, bool)
     if not (single or plain):
@@ -102,7 +129,13 @@ def number(value: object, what: str = "the answer", *, finite: bool = True) -> f
 
 
 def unpack(value: object, names: Sequence[str], what: str) -> tuple[Any, ...]:
-    """The parts of a reply that should be a tuple, such as ``(out, cache)``."""
+    """Return the parts of a reply that should be a tuple, such as ``(out, cache)``.
+
+    Raises
+    ------
+    CheckFailed
+        If the reply is not a tuple or list of as many parts as `names`.
+    """
     asked = f"({', '.join(names)})"
     if not isinstance(value, tuple | list):
         fail(f"{what}: expected {asked}, got {describe(value)}.")
@@ -111,11 +144,17 @@ def unpack(value: object, names: Sequence[str], what: str) -> tuple[Any, ...]:
 
 
 def entries(value: object, what: str, names: Iterable[str] = ()) -> dict[Any, Any]:
-    """A reply that should be a dictionary, with (at least) these names in it."""
+    """Return a reply that should be a dictionary with at least the keys `names`.
+
+    Raises
+    ------
+    CheckFailed
+        If the reply is not a dictionary or lacks a key.
+    """
     if not isinstance(value, dict):
         fail(f"{what}: expected a dictionary, got {describe(value)}.")
     missing = [name for name in names if name not in value]
-    expect(not missing, f"{what}: {', '.join(missing)} missing; it holds {_listing(value)}.")
+    expect(not missing, f"{what}: expected the keys {', '.join(missing)}, got {_listing(value)}.")
     return value
 
 
@@ -125,18 +164,28 @@ def _listing(names: Iterable[object]) -> str:
 
 
 def function(value: object, what: str) -> Callable[..., Any]:
-    """A reply that should be something to call: a function or a class of the submission's own, or a given object's."""
+    """Return a reply that should be callable: a function or class of the submission, or a method of a given object.
+
+    Raises
+    ------
+    CheckFailed
+        If the reply is not callable, or is a function or class of the reference.
+    """
     given = is_reference(value) and (inspect.isfunction(value) or inspect.isclass(value))
-    expect(
-        not given, f"{what}: expected a function or a class of your own, got one that stands in for another exercise's."
-    )
+    expect(not given, f"{what}: expected a function or a class of your own, got the stand-in of another exercise.")
     if not callable(value):
         fail(f"{what}: expected a function or a class, got {describe(value)}.")
     return value
 
 
 def instance(value: object, what: str) -> Any:
-    """A reply that should be an object with attributes, and not plain data, a function or a class."""
+    """Return a reply that should be an object with attributes, not plain data, a function or a class.
+
+    Raises
+    ------
+    CheckFailed
+        If the reply is anything else.
+    """
     stand_in = is_reference(value) and not inspect.isroutine(value) and not inspect.isclass(value)
     if not (isinstance(value, Remote) or stand_in):
         fail(f"{what}: expected an object, got {describe(value)}.")
@@ -144,10 +193,17 @@ def instance(value: object, what: str) -> Any:
 
 
 def attempt(call: Callable[..., Any], *args: object) -> tuple[Any, Exception | None]:
-    """What a call gives, or what it raised: for a part of the submission that this exercise does not judge."""
+    """Call a part of the submission that this exercise does not judge; return its result and the exception.
+
+    Returns
+    -------
+    result : anything
+        None if the call raised an exception.
+    error : Exception or None
+    """
     try:
         return call(*args), None
-    except Exception as error:  # noqa: BLE001 (whatever another exercise's code raises, this one goes on)
+    except Exception as error:  # noqa: BLE001 (an error in another exercise's code must not fail this check)
         return None, error
 
 
@@ -155,17 +211,47 @@ def attempt(call: Callable[..., Any], *args: object) -> tuple[Any, Exception | N
 
 
 def rel_error(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
-    """The largest relative error, ``max |x − y| / max(1e-8, |x| + |y|)``, as the course prints it."""
+    """Return the largest relative error, ``max |x − y| / max(1e-8, |x| + |y|)``, as `gradlab.rel_error` computes it.
+
+    Parameters
+    ----------
+    x, y : arrays of the same shape
+
+    Returns
+    -------
+    float
+        0 for empty arrays.
+    """
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     return float(np.max(np.abs(a - b) / np.maximum(1e-8, np.abs(a) + np.abs(b)), initial=0.0))
 
 
 def expect_close(got: object, expected: npt.ArrayLike, what: str = "the answer", *, rtol: float = 1e-6,
                  atol: float = 1e-9, hint: str = "", evidence: bool = True) -> Array:  # fmt: skip
-    """Fail unless `got` equals `expected` within the tolerance; returns `got` as an array.
+    """Fail the check unless ``|got − expected| ≤ atol + rtol |expected|`` in every entry; return `got` as an array.
 
-    What came is kept as evidence under the name `what`; switch that off where the answer depends on a mask
-    that only this run drew.
+    Parameters
+    ----------
+    got
+        The untrusted reply.
+    expected : number or array
+    what : str
+        Name of the reply, in messages and as evidence.
+    rtol, atol : float
+        Relative and absolute tolerance.
+    hint : str
+        Appended to the message.
+    evidence : bool
+        Whether to keep `got` as evidence; switch it off if the answer depends on a mask drawn in this run only.
+
+    Returns
+    -------
+    float64 array of the shape of `expected`
+
+    Raises
+    ------
+    CheckFailed
+        If the reply has another shape, is not numeric and finite, or differs.
     """
     want = np.asarray(expected, dtype=np.float64)
     if evidence:
@@ -180,7 +266,26 @@ def expect_close(got: object, expected: npt.ArrayLike, what: str = "the answer",
 def expect_one_of(got: object, accepted: Sequence[npt.ArrayLike], what: str = "the answer", *,
                   rtol: float = 1e-6, atol: float = 1e-9, hint: str = "",
                   evidence: bool = True) -> Array:  # fmt: skip
-    """Fail unless `got` equals one of several answers, all of them right; the message compares with the first."""
+    """Fail the check unless `got` equals one of several right answers; the message compares it with the first.
+
+    Parameters
+    ----------
+    got
+        The untrusted reply.
+    accepted : sequence of numbers or arrays
+        The right answers, all of the same shape.
+    what, rtol, atol, hint, evidence
+        As for `expect_close`.
+
+    Returns
+    -------
+    float64 array of that shape
+
+    Raises
+    ------
+    CheckFailed
+        If the reply has another shape, is not numeric and finite, or equals none of the answers.
+    """
     if evidence:
         observe(**{what: got})
     have = array(got, np.shape(accepted[0]), what)
@@ -208,7 +313,23 @@ def _index(where: tuple[int, ...]) -> str:
 
 def central_differences(f: Callable[[Floats], float], x: npt.ArrayLike, h: float = 1e-5,
                         at: Iterable[tuple[int, ...]] | None = None) -> Floats:  # fmt: skip
-    """The numerical gradient of `f` at `x`, ``(f(x + h) − f(x − h)) / 2h``; NaN for entries not asked for."""
+    """Return the numerical gradient of `f` at `x` by central differences, ``(f(x + h) − f(x − h)) / 2h``.
+
+    Parameters
+    ----------
+    f : function of a float64 array, returning a number
+    x : array of any shape
+        Not changed.
+    h : float
+        Step size.
+    at : iterable of indices, optional
+        The entries to compute; by default all.
+
+    Returns
+    -------
+    float64 array of the shape of `x`
+        NaN in entries that are not computed.
+    """
     point = np.array(x, dtype=np.float64)
     slope = np.full_like(point, np.nan)
     for where in np.ndindex(*point.shape) if at is None else at:

@@ -1,4 +1,4 @@
-"""How graders are marked: weights, time limits, stand-ins; and how wrong solutions are named."""
+"""The marks of graders (weights, time limits, stand-ins) and the decorator of misconceptions."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["MARKS", "Spec", "misconception", "misconceptions_of", "stands_in", "
 Source = Callable[[], str]
 
 MARKS = (
-    "weight(n): how much of its exercise this check is worth (1 unless told)",
-    "time_limit(seconds): how long this check may take",
-    "stands_in(*names): the reference answers for these names while this module runs",
+    "weight(n): weight of the check within its exercise [default: 1]",
+    "time_limit(seconds): time limit of the check",
+    "stands_in(*names): names that are bound to the reference while this module runs",
 )
 """The lines that register the marks with pytest."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A misconception: its exercise, what to tell a student who has it, and the wrong solution."""
+    """A misconception: its exercise, the explanation and hint for the student, and the wrong solution."""
 
     name: str
     exercise: str
@@ -32,36 +32,56 @@ class Spec:
 
 
 def weight(n: float) -> pytest.MarkDecorator:
-    """Mark a check as worth `n` shares of its exercise."""
+    """Mark a check with its weight; the points of an exercise are divided among its checks by weight.
+
+    Raises
+    ------
+    ValueError
+        If `n` is not positive.
+    """
     if n <= 0:
         raise ValueError(f"weight: expected a positive number, got {n}")
     return pytest.mark.weight(n)
 
 
 def time_limit(seconds: float) -> pytest.MarkDecorator:
-    """Mark a check as allowed to take this long."""
+    """Mark a check with its time limit.
+
+    Raises
+    ------
+    ValueError
+        If `seconds` is not positive.
+    """
     if seconds <= 0:
         raise ValueError(f"time_limit: expected a positive number of seconds, got {seconds}")
     return pytest.mark.time_limit(seconds)
 
 
 def stands_in(*names: str) -> pytest.MarkDecorator:
-    """Mark a module as graded with the reference answering for these names."""
+    """Mark a module whose checks run with these names bound to the reference, not to the submission."""
     return pytest.mark.stands_in(*names)
 
 
 def misconception(*, exercise: str, explanation: str, hint: str) -> Callable[[Source], Source]:
-    """Name a wrong solution; the function returns the source that replaces the exercise's solution cell."""
+    """Register a wrong solution; the decorated function returns the source of the exercise's solution cell.
+
+    Parameters
+    ----------
+    exercise
+        Name of the exercise.
+    explanation, hint
+        Shown to a student whose solution gives the same evidence.
+    """
 
     def register(source: Source) -> Source:
         spec = Spec(source.__name__, exercise, explanation, hint, source().strip("\n") + "\n")
-        source.misconception = spec  # type: ignore[attr-defined]  # a function carries what was said of it
+        source.misconception = spec  # type: ignore[attr-defined]  # functions may carry attributes
         return source
 
     return register
 
 
 def misconceptions_of(module: ModuleType) -> dict[str, Spec]:
-    """The misconceptions that a module names, in the order in which it names them."""
+    """Return the misconceptions of a module by name, in the order of their definition."""
     found = (getattr(value, "misconception", None) for value in vars(module).values())
     return {spec.name: spec for spec in found if isinstance(spec, Spec)}

@@ -1,5 +1,5 @@
-"""The code that shares a process with a student's, and the wire to it that both sides speak.
+"""The code that runs in a process with student code, and the wire protocol that both sides use.
 
-This folder, and nothing else of the staff's, is mounted into the sandbox, where it is the package `gradlab_host`. So it
-imports nothing of its surroundings, and its own modules by relative names.
+Only this folder of the staff's package is mounted into the sandbox, where it is the package `gradlab_host`. So it
+imports nothing else of `gradlab_staff`, and its own modules by relative names.
 """

@@ -1,12 +1,12 @@
-"""Values ⇄ bytes: a small msgpack tree, and the raw buffers of arrays behind it.
+"""Values ⇄ bytes: a small msgpack tree, followed by the raw buffers of arrays.
 
 Both sides use it, and neither trusts the other's bytes: nothing is ever unpickled or evaluated, and size, depth and
-shape are bounded before memory is spent. A frame is ``<tree length, buffers length>`` (two unsigned 64-bit integers,
-little endian), the tree, the buffers.
+shape are checked before memory is allocated. A frame is ``<tree length, buffers length>`` (two unsigned 64-bit
+integers, little endian), the tree, the buffers.
 
-Only exact built-in and numpy types are plain (an OrderedDict or defaultdict crosses as a dict). Whatever else a value
-holds is *opaque*: the encoder asks `opaque` for a token, and the decoder hands the token to `remote`. So a function, an
-instance or a subclass of ndarray stays where it is.
+Only exact built-in and numpy types are plain (an OrderedDict or defaultdict is sent as a dict). Anything else is
+*opaque*: the encoder asks `opaque` for a token, and the decoder passes the token to `remote`. So a function, an
+instance or a subclass of ndarray stays on its own side.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ MAX_TREE = 4 * 2**20
 MAX_BUFFERS = 256 * 2**20
 MAX_DEPTH = 32
 DECODED_BYTES = 512 * 2**20
-"""What a tree of `MAX_TREE` bytes may become in memory, at its peak: `make fuzz` measures it."""
-MAX_INT_DIGITS = 3000  # hex: Python refuses to print what has more than 4300 decimal digits
+"""Peak memory of decoding a tree of `MAX_TREE` bytes: `make fuzz` measures it."""
+MAX_INT_DIGITS = 3000  # hex digits: Python refuses to print integers of more than 4300 decimal digits
 MAX_NODES = 2**18
 MAX_RANGE = 2**20
 MAX_ODD_KEYS = 1024
@@ -54,11 +54,11 @@ Remote = Callable[[list[Any]], Any]
 
 
 class CodecError(ValueError):
-    """A value that cannot cross, or bytes that hold none. The message says which limit or rule it breaks."""
+    """A value that cannot be encoded, or bytes that cannot be decoded. The message names the limit or rule."""
 
 
 class TooLargeError(CodecError):
-    """A plain value that is larger, or nested deeper, than what may cross."""
+    """A plain value that is too large or nested too deeply to be encoded."""
 
 
 def _refuse(value: Any) -> Any:
@@ -66,13 +66,25 @@ def _refuse(value: Any) -> Any:
 
 
 def encode(value: Any, opaque: Opaque = _refuse) -> list[bytes | memoryview]:
-    """The frame of `value`, in parts to be sent one after the other.
+    """Return the frame of a value.
+
+    Parameters
+    ----------
+    value : plain data, or with `opaque` anything
+        Arrays and scalars keep their dtype.
+    opaque : function of an object, returning a list
+        Returns the token that replaces an object that is not plain data; by default such objects are refused.
+
+    Returns
+    -------
+    list of bytes and memoryviews
+        Parts of the frame, to be sent one after the other.
 
     Raises
     ------
     CodecError
-        Where the value is not plain data; `TooLargeError` where it is nested deeper than `MAX_DEPTH` or larger than a
-        frame may be.
+        If the value is not plain data; `TooLargeError` if it is nested deeper than `MAX_DEPTH` or exceeds the size of
+        a frame.
     """
     buffers: list[memoryview] = []
     tree: bytes = msgpack.packb(_pack(value, opaque, buffers, 0), unicode_errors="surrogatepass")
@@ -86,12 +98,12 @@ def encode(value: Any, opaque: Opaque = _refuse) -> list[bytes | memoryview]:
 
 
 def frame_lengths(header: bytes) -> tuple[int, int]:
-    """Lengths of the tree and of the buffers that follow `header`.
+    """Return the lengths, in bytes, of the tree and of the buffers that follow `header`.
 
     Raises
     ------
     CodecError
-        Where one is larger than a frame may be.
+        If one of them exceeds the size of a frame.
     """
     tree, buffers = HEADER.unpack(header)
     if tree > MAX_TREE or buffers > MAX_BUFFERS:
@@ -100,12 +112,24 @@ def frame_lengths(header: bytes) -> tuple[int, int]:
 
 
 def decode(tree: bytes, buffers: bytes | bytearray | memoryview, remote: Remote = _refuse) -> Any:
-    """The value of a frame.
+    """Return the value of a frame.
+
+    Parameters
+    ----------
+    tree, buffers : bytes
+        The two parts of the frame after its header; not trusted.
+    remote : function of a token, returning an object
+        Resolves the token of an opaque object; by default tokens are refused.
+
+    Returns
+    -------
+    plain data
+        Arrays are copies: aligned and writable.
 
     Raises
     ------
     CodecError
-        Where the bytes hold no value that may cross.
+        If the bytes are malformed or exceed a limit.
     """
     try:
         packed = msgpack.unpackb(
@@ -180,7 +204,7 @@ _PACKERS: dict[type, Callable[[Any], tuple[str, Any]]] = {
 
 
 class _Decoder:
-    """What is left of a frame while it is decoded: how many nodes it may hold yet, and where its next array begins."""
+    """The state of decoding a frame: how many more nodes are allowed, and where the next array must begin."""
 
     def __init__(self, buffers: memoryview, remote: Remote) -> None:
         self.buffers, self.remote = buffers, remote
@@ -196,7 +220,7 @@ class _Decoder:
             raise CodecError("expected a tagged value, got something else")
         self.nodes -= 1
         if self.nodes < 0:
-            raise CodecError(f"expected at most {MAX_NODES} lists, arrays and the like, got more")
+            raise CodecError(f"expected at most {MAX_NODES} containers and arrays, got more")
         tag, *parts = packed
         if tag == "a":
             return self.array(parts)
@@ -212,18 +236,18 @@ class _Decoder:
         text, shape, offset = parts
         dtype = _dtype(text)
         if type(shape) is not list or len(shape) > 32 or any(type(n) is not int or not 0 <= n < 2**40 for n in shape):
-            raise CodecError("expected the shape of an array, got something else")
+            raise CodecError("expected the shape of an array, got invalid lengths")
         size = math.prod(shape) * dtype.itemsize
         if type(offset) is not int or offset != self.offset or offset + size > len(self.buffers):
-            raise CodecError("expected an array after the last one and inside the frame, got one that is not")
+            raise CodecError("expected array data right after the last one and inside the frame, got another offset")
         self.offset += size
-        # A copy: aligned, writable, and alive on its own.
+        # A copy is aligned and writable, and does not keep the frame alive.
         return np.frombuffer(self.buffers[offset : offset + size], dtype).reshape(shape).copy()
 
 
 def _dtype(text: Any) -> np.dtype[Any]:
     if type(text) is not str or not _DTYPE.match(text):
-        raise CodecError("expected a numeric dtype, got another")
+        raise CodecError("expected a numeric dtype, got something else")
     return np.dtype(text)
 
 
@@ -231,7 +255,7 @@ def _unpack_scalar(parts: list[Any]) -> np.generic:
     text, raw = parts
     dtype = _dtype(text)
     if type(raw) is not bytes or len(raw) != dtype.itemsize:
-        raise CodecError("expected the bytes of one number, got another length")
+        raise CodecError("expected the bytes of one number, got a different length")
     scalar: np.generic = np.frombuffer(raw, dtype)[0]
     return scalar
 
@@ -239,7 +263,7 @@ def _unpack_scalar(parts: list[Any]) -> np.generic:
 def _unpack_int(parts: list[Any]) -> int:
     (text,) = parts
     if type(text) is not str or len(text) > MAX_INT_DIGITS:
-        raise CodecError("expected an integer of a bounded size, got another")
+        raise CodecError(f"expected an integer of at most {MAX_INT_DIGITS} hex digits, got something else")
     return int(text, 16)
 
 
@@ -258,10 +282,10 @@ def _unpack_frozenset(parts: list[Any]) -> frozenset[Any]:
 
 
 def _refuse_collisions(keys: list[Any]) -> None:
-    """Bound what can be made to have one hash: a dict of 100,000 such keys takes minutes to make."""
+    """Limit the keys whose hashes can be made to collide: a dict of 100,000 such keys takes minutes to build."""
     odd = sum(not (key is None or type(key) in (bool, str, bytes) or _is_short(key)) for key in keys)
     if odd > MAX_ODD_KEYS:
-        raise CodecError(f"expected at most {MAX_ODD_KEYS} keys that are no words or integers, got {odd}")
+        raise CodecError(f"expected at most {MAX_ODD_KEYS} keys other than strings and integers, got {odd}")
 
 
 def _is_short(key: Any) -> bool:
@@ -276,7 +300,7 @@ def _unpack_slice(parts: list[Any]) -> slice:
 def _unpack_range(parts: list[Any]) -> range:
     start, stop, step = parts
     if not all(type(part) is int and abs(part) < 2**62 for part in parts) or len(range(start, stop, step)) > MAX_RANGE:
-        raise CodecError(f"expected a range of at most {MAX_RANGE} integers, got another")
+        raise CodecError(f"expected a range of at most {MAX_RANGE} integers, got something else")
     return range(start, stop, step)
 
 

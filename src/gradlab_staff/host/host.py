@@ -1,9 +1,9 @@
-"""The host: runs a notebook's cells and answers calls. The only code that shares a process with a student's.
+"""The host: runs a notebook's cells and answers calls. The only code that runs in a process with student code.
 
-It is started inside the sandbox by `sandbox.bubblewrap` and talks over one socket. A *request* is a dict with an
-``op`` (the methods of `Host`); the answer holds ``ok``, or ``error``, or ``callback``: a call to the trusted side,
-whose reply (or a further request, while the trusted side works on it) comes next. Nothing here is trusted: whatever a
-student's code makes of this process, all that leaves it is data that the grader judges.
+It is started inside the sandbox by `sandbox.bubblewrap` and communicates over one socket. A *request* is a dict with
+an ``op`` (the ``op_`` methods of `Host`); the answer holds ``ok``, or ``error``, or ``callback``: a call to the trusted
+side, whose reply (or a further request, while the trusted side works on it) comes next. Nothing here is trusted:
+student code can change anything in this process, but all that leaves it is data that the grader judges.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TRACEBACK_FRAMES = 6
 
 
 class Printed(io.TextIOBase):
-    """Where prints go: counted, and thrown away."""
+    """The stream that receives printed output: counted and discarded."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -47,7 +47,7 @@ class Printed(io.TextIOBase):
 
 
 class StandIn:
-    """An object whose methods are calls back to the trusted side; its attributes are ordinary ones."""
+    """An object whose methods call back to the trusted side; its attributes are ordinary ones."""
 
     reads: tuple[str, ...] = ()
 
@@ -66,7 +66,7 @@ def _forwarder(host: Host, method: str) -> Any:
 
 
 class Host:
-    """Serves the requests that come over `connection`."""
+    """The server of the requests that arrive over `connection`."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -117,7 +117,7 @@ class Host:
         return message
 
     def _opaque(self, value: Any) -> list[Any]:
-        """The token of an object that stays here."""
+        """Return the token of an object that stays in this process."""
         if id(value) in self.stand_in_ids:
             return ["stand_in", self.stand_in_ids[id(value)]]
         handle = self.handle_ids.get(id(value))
@@ -128,7 +128,7 @@ class Host:
         return ["own", handle, callable(value), type(value).__name__[:100]]
 
     def _local(self, token: list[Any]) -> Any:
-        """The object that a token of the trusted side names."""
+        """Return the object that a token from the trusted side refers to."""
         if token[0] == "own":
             return self.handles[token[1]]
         return self.stand_ins[token[1]]
@@ -136,7 +136,7 @@ class Host:
     # -- calls back ---
 
     def call_back(self, target: int, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What the trusted side answers to ``target.method(*args, **kwargs)``."""
+        """Return the trusted side's answer to ``target.method(*args, **kwargs)``."""
         self._send(
             {"callback": target, "method": method, "args": list(args), "kwargs": kwargs, "states": self._states()}
         )
@@ -149,7 +149,7 @@ class Host:
         return message["ok"]
 
     def _states(self) -> dict[int, dict[str, Any]]:
-        """What the trusted side reads back of each stand-in object."""
+        """Return the attributes that the trusted side reads back from each stand-in object."""
         return {
             number: {name: value for name, value in vars(thing).items() if name in type(thing).reads}
             for number, thing in self.stand_ins.items()
@@ -157,7 +157,7 @@ class Host:
         }
 
     def adopt(self, thing: StandIn, made: tuple[int, dict[str, Any]]) -> None:
-        """Make `thing` the stand-in of the trusted object that was just made."""
+        """Make `thing` the stand-in of the trusted object that was just created."""
         number, state = made
         self._keep(number, thing)
         vars(thing).update(state)
@@ -170,17 +170,17 @@ class Host:
         exec(compile(source, label, "exec", dont_inherit=True), self.namespace)  # noqa: S102 (this is what a host is for)
 
     def op_name(self, name: str) -> Any:
-        """The value of a name of the notebook."""
+        """Return the value of a name in the notebook."""
         if name not in self.namespace:
             raise NameError(f"name '{name}' is not defined in the notebook")
         return self.namespace[name]
 
     def op_get(self, target: Any, name: str) -> Any:
-        """An attribute."""
+        """Return an attribute."""
         return getattr(target, name)
 
     def op_set(self, target: Any, name: str, value: Any) -> None:
-        """Set an attribute; a dict behind a read-only property is filled instead."""
+        """Set an attribute; if it is a dict behind a read-only property, update the dict in place."""
         try:
             setattr(target, name, value)
         except AttributeError:
@@ -190,15 +190,15 @@ class Host:
             current.update(value)
 
     def op_call(self, target: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """What a call returns."""
+        """Call the target and return the result."""
         return target(*args, **kwargs)
 
     def op_keep(self, value: Any) -> int:
-        """Keep a value here, under a number: the same object at each call that gets it."""
+        """Keep a value in this process and return its number, so that several calls can get the same object."""
         return int(self._opaque(value)[1])
 
     def op_seed(self, seed: int) -> None:
-        """Seed numpy's global generator, so that verdicts can be reproduced; forget what the last check held."""
+        """Seed numpy's global generator, so that verdicts are reproducible; release the objects of the last check."""
         import numpy as np
 
         np.random.seed(seed)
@@ -210,7 +210,7 @@ class Host:
     def op_stand_in(
         self, number: int, name: str, kind: str, methods: list[str], reads: list[str], state: dict[str, Any]
     ) -> None:
-        """Make the stand-in of a function, a class or an object of the trusted side."""
+        """Create the stand-in of a function, a class or an object of the trusted side."""
         if kind == "function":
 
             def function(*args: Any, **kwargs: Any) -> Any:
@@ -227,14 +227,14 @@ class Host:
             self.adopt(object.__new__(cls), (number, state))
 
     def _keep(self, number: int, thing: Any) -> None:
-        # A run on a host that another run has used counts from 1 again: what had the number is gone, and its id may
-        # soon be that of an object of the student's.
+        # A run on a host that another run has used counts from 1 again: the previous object with this number is gone,
+        # and an object of the student's may get its id.
         self.stand_in_ids.pop(id(self.stand_ins.get(number)), None)
         self.stand_ins[number] = thing
         self.stand_in_ids[id(thing)] = number
 
     def op_cover(self, names: dict[str, Any]) -> None:
-        """Bind names of the notebook to stand-ins, until `uncover`."""
+        """Bind names in the notebook to stand-ins until `uncover`."""
         missing = object()
         for name, thing in names.items():
             self.covered.setdefault(name, self.namespace.get(name, missing))
@@ -242,7 +242,7 @@ class Host:
         self._missing = missing
 
     def op_uncover(self) -> None:
-        """Give the covered names their own values back."""
+        """Restore the values of the covered names."""
         for name, thing in self.covered.items():
             if thing is self._missing:
                 self.namespace.pop(name, None)
@@ -271,7 +271,7 @@ class Host:
 
 
 class Anything:
-    """What `get_ipython()` gives: every attribute and call of it does nothing."""
+    """The result of `get_ipython()`: an object whose attributes and calls do nothing."""
 
     def __getattr__(self, name: str) -> Anything:
         return self
@@ -281,7 +281,7 @@ class Anything:
 
 
 def _drop_privileges(uid: int) -> None:
-    """Become the nobody of this sandbox (only root starts as another)."""
+    """Drop to user `uid`; do nothing unless started as root."""
     if uid and os.getuid() == 0:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -296,7 +296,17 @@ def _limit(limits: dict[str, int]) -> None:
 
 
 def main(fd: int, uid: int, limits: dict[str, int]) -> None:
-    """Serve on the inherited socket `fd`, as user `uid` where started by root, within `limits` (``RLIMIT_*`` names)."""
+    """Serve requests until the other side hangs up, then exit the process.
+
+    Parameters
+    ----------
+    fd
+        The inherited socket.
+    uid
+        The user to run as if started by root; 0 to keep the user.
+    limits
+        Resource limits, by the names of ``RLIMIT_*`` without the prefix.
+    """
     _drop_privileges(uid)
     _limit(limits)
     connection = socket.socket(fileno=fd)
@@ -306,7 +316,7 @@ def main(fd: int, uid: int, limits: dict[str, int]) -> None:
         os.dup2(null, stream)
     os.close(null)
     host = Host(connection)
-    gradlab.check = lambda exercise: None  # no public checks here, and nobody would read what they print
+    gradlab.check = lambda exercise: None  # public checks are for students: nothing reads their output here
     sys.stdout = sys.stderr = host.printed
     with contextlib.suppress(HungUpError, BrokenPipeError, ConnectionResetError):
         host.serve()

@@ -11,7 +11,7 @@ from .codec import HEADER, decode, encode, frame_lengths
 __all__ = ["Connect", "HungUpError", "receive", "send"]
 
 Connect = Callable[[], socket.socket]
-"""Gives the socket for the next piece of a message, with the time that is left for it."""
+"""A function that returns the socket for the next part of a message, with its remaining time as timeout."""
 
 
 class HungUpError(Exception):
@@ -19,26 +19,26 @@ class HungUpError(Exception):
 
 
 def send(connect: Connect, message: Any, opaque: Callable[[Any], list[Any]]) -> None:
-    """Write one message; `opaque` gives the token of an object that stays here.
+    """Send one message; `opaque` returns the token of an object that stays on this side.
 
     Raises
     ------
     CodecError
-        Where the message cannot be sent: nothing of it was.
+        If the message cannot be encoded; nothing is sent.
     """
     for part in encode(message, opaque):
         connect().sendall(part)
 
 
 def receive(connect: Connect, local: Callable[[list[Any]], Any]) -> Any:
-    """Read one message; `local` gives the object that a token names.
+    """Receive one message; `local` returns the object that a token refers to.
 
     Raises
     ------
     CodecError
-        Where the bytes are no message.
+        If the bytes are not a message.
     HungUpError
-        Where the other side closed the connection.
+        If the other side closed the connection.
     """
     tree, buffers = frame_lengths(bytes(_read(connect, HEADER.size)))
     return decode(bytes(_read(connect, tree)), _read(connect, buffers), local)

@@ -1,1 +1,1 @@
-"""What becomes of an instructor notebook: its release, its recordings, a class to demonstrate it."""
+"""Tools that start from an instructor notebook: its release, its recorded outputs, a demo class, a new assignment."""

@@ -1,4 +1,4 @@
-"""A demo class of sixteen, made from the source: what a class hands in, the best and the worst of it."""
+"""A demo class of sixteen submissions, made from the instructor notebook: right, wrong, empty and hostile ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Cells = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class DemoStudent:
-    """One of the class: the student, what they handed in, the exercises that it loses, and the file."""
+    """A student of the demo class: name, story of the submission, exercises that lose points, and the file."""
 
     student: str
     story: str
@@ -38,7 +38,7 @@ class DemoStudent:
 
 @dataclass(frozen=True)
 class _Submission:
-    """What one student hands in: a story, the exercises lost, solutions by exercise, a last touch to the cells."""
+    """A submission: its story, the exercises that lose points, solutions by exercise, a final change of the cells."""
 
     story: str
     loses: tuple[str, ...]
@@ -47,13 +47,20 @@ class _Submission:
 
 
 def make_class(assignment: Assignment, folder: Path) -> list[DemoStudent]:
-    """Write ``student_01`` to ``student_16`` into `folder` (the course's ``submitted``), and say what each handed in.
+    """Write the submissions of ``student_01`` to ``student_16`` into `folder` and return the students.
+
+    Parameters
+    ----------
+    assignment
+        A released assignment.
+    folder
+        The course's ``submitted`` folder.
 
     Raises
     ------
     CourseError
-        Where the assignment is not released, has too few misconceptions, or a submission of one of these names is not
-        of the demo: then nothing is written.
+        If the assignment is not released, has too few misconceptions, or there is a submission of one of these names
+        that is not of the demo. Nothing is written then.
     """
     released = _released(assignment)
     handed_in = list(_class(assignment))
@@ -75,7 +82,7 @@ def _released(assignment: Assignment) -> dict[str, Any]:
     path = assignment.release / f"{assignment.name}.ipynb"
     if not path.is_file():
         name = assignment.name
-        raise CourseError(f"{name}: expected a release to solve, got none. Made no class. Run: gradlab release {name}")
+        raise CourseError(f"{name}: expected a release, got none. Made no class. Run: gradlab release {name}")
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
@@ -84,11 +91,11 @@ def _released(assignment: Assignment) -> dict[str, Any]:
 
 
 def _class(assignment: Assignment) -> Iterator[_Submission]:
-    """The sixteen, in order."""
+    """Yield the sixteen submissions, in order."""
     sources = {cell.id.removesuffix("_solution"): cell.source for cell in assignment.cells if cell.is_solution}
     exercises = tuple(exercise.name for exercise in assignment.exercises)
     solved = {name: BLANK.sub(lambda blank: blank[3].rstrip(), sources[name]) for name in exercises}
-    first, second = (exercises * 2)[:2]  # the same one, where there is one alone
+    first, second = (exercises * 2)[:2]  # the same one if there is only one
     yield _Submission("solved as the instructor does", (), solved)
     yield _Submission("solved in another style", (), solved | _style(assignment))
     yield _Submission("untouched", exercises, {})
@@ -102,7 +109,7 @@ def _class(assignment: Assignment) -> Iterator[_Submission]:
 
 
 def _style(assignment: Assignment) -> dict[str, str]:
-    """Another right solution of as many exercises as there are variants for: those that solve most at once first."""
+    """Return other right solutions by exercise, from the variants; variants of several exercises take precedence."""
     style: dict[str, str] = {}
     for variant in sorted(load_variants(assignment), key=lambda variant: -len(variant.sources)):
         if not variant.sources.keys() & style.keys():
@@ -111,7 +118,7 @@ def _style(assignment: Assignment) -> dict[str, str]:
 
 
 def _spread(assignment: Assignment) -> list[Spec]:
-    """Ten misconceptions, over as many exercises as there are: the first of each, then the second of each."""
+    """Return ten misconceptions: the first of each exercise, then the second of each, and so on."""
     specs = load_misconceptions(assignment).values()
     columns = [[spec for spec in specs if spec.exercise == exercise.name] for exercise in assignment.exercises]
     rows = zip_longest(*columns)
@@ -119,13 +126,13 @@ def _spread(assignment: Assignment) -> list[Spec]:
     if len(chosen) < _MISCONCEPTIONS:
         raise CourseError(
             f"{assignment.name}: expected at least {_MISCONCEPTIONS} misconceptions for a class, got {len(chosen)}. "
-            "Made no class. Name more in misconceptions.py."
+            "Made no class. Add more to misconceptions.py."
         )
     return chosen
 
 
 def _print_much(cells: Cells) -> None:
-    """Put a cell that prints 100 MB after the first code cell, with that output."""
+    """Insert a cell that prints 100 MB after the first code cell, with its output."""
     first = next(index for index, cell in enumerate(cells) if cell["cell_type"] == "code")
     output = {"output_type": "stream", "name": "stdout", "text": _MEGABYTE * 100}
     source = 'for _ in range(100):\n    print("x" * 999_999)'
@@ -137,7 +144,7 @@ def _print_much(cells: Cells) -> None:
 
 
 def _filled(released: dict[str, Any], submission: _Submission) -> dict[str, Any]:
-    """The release with the solutions filled in, marked as the demo's."""
+    """Return the release with the solutions filled in, marked as a submission of the demo."""
     content = copy.deepcopy(released)
     content["metadata"]["gradlab"] = {"demo": submission.story}
     for cell in content["cells"]:
@@ -152,13 +159,13 @@ def _filled(released: dict[str, Any], submission: _Submission) -> dict[str, Any]
 
 
 def _refuse_others(assignment: Assignment, students: list[DemoStudent]) -> None:
-    """Stop where a file would be lost that the demo did not write."""
+    """Raise an error if a file would be lost that the demo did not write."""
     folders = {student.student: student.notebook.parent for student in students}
     foreign = [name for name, folder in folders.items() if any(not _is_demo(path) for path in _entries(folder))]
     if foreign:
         raise CourseError(
-            f"{assignment.name}: expected no submissions but the demo's, got others of {', '.join(foreign)}. "
-            "Changed nothing. Move them away, or make the demo in another course."
+            f"{assignment.name}: expected only submissions of the demo, got others of {', '.join(foreign)}. "
+            "Changed nothing. Move them elsewhere, or make the demo in another course."
         )
 
 

@@ -1,4 +1,4 @@
-"""What a release must not hold: solutions, model answers, hidden graders, misconceptions, outputs."""
+"""The leaks of a release: solutions, model answers, hidden graders, misconceptions, outputs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _PARAGRAPH_END = re.compile(r"\n\s*\n|\n\s*[-*] ")
 _SENTENCE_END = re.compile(r"(?<=[.:;?!])\**\s+")
 _DELIMITERS = ("### BEGIN SOLUTION", "### END SOLUTION", "### BEGIN HIDDEN TESTS", "### BEGIN MARK SCHEME")
 _PICTURES = {".png", ".jpg", ".jpeg", ".svg", ".gif"}
-_LINE_CHARS = 6  # a shorter line of code (`else:`) says nothing
-_PHRASE_CHARS = 20  # from here on, text is looked for inside lines too
-_GRADER_CHARS = 40  # a shorter line of a grader is any test's: `assert loss < 1`
-_NAMED = 3  # so many lines of one leak are quoted
+_LINE_CHARS = 6  # a shorter line of code (`else:`) reveals nothing
+_PHRASE_CHARS = 20  # text of this length or more is searched inside lines too
+_GRADER_CHARS = 40  # a shorter line of a grader may occur in any test: `assert loss < 1`
+_NAMED = 3  # lines quoted per leak
 
 
 @dataclass(frozen=True)
 class _Secret:
-    """What students must not get: its lines, and the cell or file that it comes from.
+    """A text that students must not get: its lines, and the cell or file that it comes from.
 
-    `chance` is how many of the lines may stand in a cell, or in another file, before that is more than chance;
-    `inside` makes short lines be looked for inside others too.
+    Up to `chance` of the lines may occur in a cell by coincidence, up to `chance_in_files` in a file; with `inside`,
+    short lines are searched inside other lines too.
     """
 
     where: str
@@ -50,7 +50,7 @@ class _Place:
     is_file: bool = False
 
     def number(self, line: str, inside: bool) -> int:
-        """The number, from 1, of the line that is `line`, or with `inside` holds it; 0 where there is none."""
+        """Return the number, from 1, of the line that is `line`, or with `inside` contains it; 0 if there is none."""
         for number, own in enumerate(self.text.split("\n"), 1):
             if line == own.strip() or (inside and line in own):
                 return number
@@ -58,7 +58,7 @@ class _Place:
 
 
 def leaks(assignment: Assignment, folder: Path) -> list[str]:
-    """What the release in `folder` gives away, a line each, naming the cell and the line; empty where nothing does."""
+    """Return the leaks of the release in `folder`, one line each, which names the cell and the line; empty if none."""
     notebook = folder / f"{assignment.name}.ipynb"
     places = [*_cells(notebook), *_files(folder, notebook)]
     return [
@@ -89,7 +89,7 @@ def _cells(notebook: Path) -> Iterator[_Place]:
 
 
 def _files(folder: Path, notebook: Path) -> Iterator[_Place]:
-    """The other files that are text; and of the notebook, what stands in no source."""
+    """Yield the notebook's contents except the sources of its cells, and the other text files."""
     content = json.loads(notebook.read_text(encoding="utf-8"))
     rest = [{key: value for key, value in cell.items() if key != "source"} for cell in content["cells"]]
     yield _Place(f"{notebook.name} metadata", json.dumps([content["metadata"], rest], ensure_ascii=False))
@@ -119,7 +119,7 @@ def _secrets(assignment: Assignment) -> Iterator[_Secret]:
 def _of_blanks(where: str, cell: Cell, given: set[str]) -> Iterator[_Secret]:
     for _, _, blank in BLANK.findall(cell.source):
         if cell.cell_type == "code":
-            # A public check may need a line that a solution has too. Two of one blank, or all of it, are no chance.
+            # A public check may need a line that a solution has too; two lines of one blank, or all of it, are a leak.
             lines = tuple(line for line in _lines(blank, _LINE_CHARS) if line not in given)
             yield _Secret(where, "line of a solution", lines, 0, min(1, len(lines) - 1))
         else:
@@ -127,7 +127,7 @@ def _of_blanks(where: str, cell: Cell, given: set[str]) -> Iterator[_Secret]:
 
 
 def _lines(text: str, least: int) -> Iterator[str]:
-    """The lines of at least so many characters, stripped."""
+    """Return the lines of at least `least` characters, stripped."""
     return (line.strip() for line in text.split("\n") if len(line.strip()) >= least)
 
 
@@ -138,7 +138,7 @@ def _sentences(text: str) -> Iterator[str]:
                 yield sentence
 
 
-# --- what is wrong at first sight
+# --- other faults
 
 
 def _unexpected_files(assignment: Assignment, folder: Path) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _unexpected_files(assignment: Assignment, folder: Path) -> Iterator[str]:
     names = " and ".join(sorted(expected))
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_dir() or path.name in expected or path.suffix in _PICTURES):
-            yield f"{path.relative_to(folder)}: expected {names} and pictures in the release, got this."
+            yield f"{path.relative_to(folder)}: expected only {names} and images in the release, got this file."
 
 
 def _outputs(notebook: Path) -> Iterator[str]:
@@ -157,9 +157,9 @@ def _outputs(notebook: Path) -> Iterator[str]:
 
 
 def _changed_stubs(assignment: Assignment, notebook: Path) -> Iterator[str]:
-    """Cells that are not as the grading of submissions expects them."""
+    """Yield the cells whose released source differs from what grading expects."""
     template = Template(assignment)
     released = {cell.id: cell for cell in read_notebook(notebook) if cell.id and cell.cell_type == "code"}
     for id in template.cells:
         if id not in released or normal(released[id].source) != normal(template.cells[id].source):
-            yield f"{assignment.name}/{id}: expected the cell in the release, its blanks emptied, got another or none."
+            yield f"{assignment.name}/{id}: expected the released cell to hold its stub, got another or none."

@@ -1,4 +1,4 @@
-"""``gradlab new``: a working assignment of one exercise, to be rewritten."""
+"""``gradlab new``: a working assignment with one exercise, as a skeleton to rewrite."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradlab_staff.errors import CourseError
 
 __all__ = ["New", "new", "why_no_name"]
 
-_MAX_CHARS = 40  # it stands in folders, ids and headings
+_MAX_CHARS = 40  # the name is part of folders, ids and headings
 _TEMPLATES = {
     "notebook.ipynb": "source/{name}/{name}.ipynb",
     "public_checks.py.txt": "source/{name}/public_checks.py",
@@ -27,7 +27,7 @@ _TEMPLATES = {
 
 @dataclass(frozen=True)
 class New:
-    """What was made: the assignment, the files to rewrite, and what gradlab made from them; paths in the course."""
+    """The result of `new`: the assignment, the files to rewrite, and those made from them; paths within the course."""
 
     assignment: Assignment
     written: tuple[str, ...]
@@ -40,7 +40,7 @@ def new(course: Course, name: str) -> New:
     Raises
     ------
     CourseError
-        Where `name` is no name for an assignment, or something of that name is there: then nothing was written.
+        If `name` is not a valid name, or files of that name exist. Nothing is written then.
     """
     if why := why_no_name(name):
         raise CourseError(why)
@@ -56,7 +56,7 @@ def new(course: Course, name: str) -> New:
 
 
 def why_no_name(name: str) -> str:
-    """Why an assignment cannot have this name; empty where it can.
+    """Return why `name` is not a valid name for an assignment; empty if it is.
 
     >>> why_no_name("linear_regression")
     ''
@@ -64,8 +64,8 @@ def why_no_name(name: str) -> str:
     if re.fullmatch(r"[a-z][a-z0-9_]*", name) and len(name) <= _MAX_CHARS and not keyword.iskeyword(name):
         return ""
     return (
-        f"{name}: expected a name of at most {_MAX_CHARS} lowercase letters, digits and _, a letter first, and no word "
-        "of Python's own; got another. Wrote nothing. Try: gradlab new linear_regression"
+        f"{name}: expected a name of at most {_MAX_CHARS} lowercase letters, digits and _ that starts with a letter "
+        "and is not a Python keyword, got another. Wrote nothing. Try: gradlab new linear_regression"
     )
 
 
@@ -74,13 +74,13 @@ def _refuse_existing(assignment: Assignment) -> None:
     taken = [str(path.relative_to(assignment.course.root)) for path in places if path.exists()]
     if taken:
         raise CourseError(
-            f"{assignment.name}: expected a name that is free, got one with {', '.join(taken)}. Wrote nothing. "
-            "Choose another name, or move these away."
+            f"{assignment.name}: expected an unused name, got one with {', '.join(taken)}. Wrote nothing. "
+            "Choose another name, or move these files elsewhere."
         )
 
 
 def _write(root: Path, template: str, name: str) -> str:
-    """Write one file of the skeleton, and return its path in the course."""
+    """Write one file of the skeleton and return its path within the course."""
     text = files("gradlab_staff.releasing").joinpath("skeleton", template).read_text(encoding="utf-8")
     path = _TEMPLATES[template].format(name=name)
     (root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The recorded outputs of the reference: ``reference/<assignment>.json``, made by ``gradlab record``."""
+"""The recorded outputs of the reference: ``reference/<assignment>.json``, written by ``gradlab record``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["record", "recordings"]
 
 
 def record(assignment: Assignment) -> Path:
-    """Write the recorded outputs of `assignment`, with the versions that made them, and return their file.
+    """Write the recorded outputs of `assignment`, with the versions that made them, and return the file's path.
 
     Raises
     ------
     CourseError
-        Where ``recordings.py`` is missing, one of its functions fails, or returns what JSON cannot hold.
+        If ``recordings.py`` is missing, or one of its functions fails or returns a value that JSON cannot hold.
     """
     made_with = {"gradlab": version("gradlab"), "numpy": np.__version__, "python": platform.python_version()}
     content = {**recordings(assignment), "made_with": made_with}
@@ -43,9 +43,14 @@ def record(assignment: Assignment) -> Path:
 
 
 def recordings(assignment: Assignment) -> dict[str, Any]:
-    """What each public function of ``recordings.py`` returns for the reference, by its name, as plain data.
+    """Call each public function of ``recordings.py`` with the reference; return the results by name, as plain data.
 
-    They run on the stand-in data, whatever GRADLAB_DATA says: every machine can make them.
+    They always run on the synthetic data, whatever GRADLAB_DATA is, so that every machine can reproduce them.
+
+    Raises
+    ------
+    CourseError
+        As for `record`.
     """
     reference = reference_namespace(assignment)
     module = load_module(assignment.graders / "recordings.py")
@@ -66,13 +71,11 @@ def _recorded(where: str, make: Callable[[Namespace], Any], reference: Namespace
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise CourseError(
-            f"{where}: expected a recording, got {reason}. Mend its function in recordings.py."
-        ) from error
+        raise CourseError(f"{where}: expected a recording, got {reason}. Fix its function in recordings.py.") from error
 
 
 def _plain(value: Any) -> Any:
-    """`value` as JSON holds it."""
+    """Return `value` as data that JSON can hold."""
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -81,7 +84,7 @@ def _plain(value: Any) -> Any:
         return _plain(value.tolist())
     if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    raise TypeError(f"{value!r} cannot be recorded; return dicts, lists, arrays, texts and finite numbers")
+    raise TypeError(f"{value!r} cannot be recorded; return dicts, lists, arrays, strings and finite numbers")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The student version of an assignment: cross-checked, made by nbgrader, proved, and only then put in place."""
+"""The student version of an assignment: cross-checked, made by nbgrader, checked for leaks, tried, then published."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ for label, source in json.load(sys.stdin):
 
 @dataclass(frozen=True)
 class ReleaseReport:
-    """What was released: the folder, its files, the exercises' ids and points, and the cells that were tried."""
+    """The result of a release: its folder and files, the points of each exercise by id, and the cells that were run."""
 
     folder: Path
     files: tuple[str, ...]
@@ -52,19 +52,20 @@ class _Staged(Assignment):
 
     @property
     def release(self) -> Path:
+        """Return the folder of the release."""
         return self.folder
 
 
 def release(assignment: Assignment) -> ReleaseReport:
-    """Make ``release/<assignment>/`` and enter its cells in the gradebook; an old release stays if anything is wrong.
+    """Make ``release/<assignment>/`` and enter its cells in the gradebook; an old release is kept on any error.
 
     Raises
     ------
     CourseError
-        Where notebook, graders and misconceptions contradict each other; where the release would give something away;
-        where a student could not run it. The message names every cell and line.
+        If notebook, graders and misconceptions contradict each other, the release would leak a solution or a grader,
+        or a student could not run it. The message names every cell and line.
     """
-    _refuse(assignment, faults(assignment), "Mend them")
+    _refuse(assignment, faults(assignment), "Fix them")
     from gradlab_staff.gradebook import make_release, save_cells, swap  # nbgrader takes seconds to import
 
     parent = assignment.release.parent
@@ -94,7 +95,7 @@ def _refuse(assignment: Assignment, wrong: list[str], remedy: str) -> None:
 
 
 def faults(assignment: Assignment) -> list[str]:
-    """What contradicts itself in notebook, graders and misconceptions: a line each, naming the cell."""
+    """Return the contradictions in notebook, graders and misconceptions, one line each, which names the cell."""
     return [*assignment.faults(), *_bad_graders(assignment), *_bad_misconceptions(assignment)]
 
 
@@ -104,7 +105,7 @@ def _bad_graders(assignment: Assignment) -> Iterator[str]:
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"))
         except SyntaxError as error:
-            yield f"{where}: expected Python in {path.name}, got {error.msg} in line {error.lineno}. Mend it."
+            yield f"{where}: expected Python in {path.name}, got {error.msg} in line {error.lineno}. Fix it."
             continue
         if not any(isinstance(node, ast.FunctionDef) and node.name.startswith("test_") for node in ast.walk(tree)):
             yield f"{where}: expected checks in {path.name}, got no function test_…. Write one."
@@ -114,7 +115,7 @@ def _bad_graders(assignment: Assignment) -> Iterator[str]:
 
 
 def _weights(tree: ast.Module) -> Iterator[tuple[int, float]]:
-    """Line and value of each ``weight(n)``; what is no literal is checked when the grader runs."""
+    """Yield line and value of each ``weight(n)``; values that are not literals are checked when the grader runs."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args and _name(node.func) == "weight":
             try:
@@ -138,12 +139,12 @@ def _bad_misconceptions(assignment: Assignment) -> Iterator[str]:
 
 
 def trial(assignment: Assignment) -> tuple[str, ...]:
-    """The labels of the cells that ran as a student would run them: up to the first stub, and its check.
+    """Run the released cells up to the first stub and its check, as a student would; return their labels.
 
     Raises
     ------
     CourseError
-        Where a cell fails, or the check does not say that the exercise is not attempted.
+        If a cell fails, or the check does not report the exercise as not attempted.
     """
     cells = list(_first_cells(assignment))
     try:
@@ -158,24 +159,25 @@ def trial(assignment: Assignment) -> tuple[str, ...]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise CourseError(_trouble(assignment, f"the cells up to {cells[-1][0]} took over {_TRIAL_S:g} s")) from error
+        trouble = f"the cells up to {cells[-1][0]} took more than {_TRIAL_S:g} s"
+        raise CourseError(_trouble(assignment, trouble)) from error
     if done.returncode:
         raise CourseError(_trouble(assignment, done.stderr.strip()))
     if "not attempted" not in done.stdout:
-        said = done.stdout[-500:].strip() or "nothing"
-        raise CourseError(_trouble(assignment, f"{cells[-1][0]} said of the stub: {said}"))
+        printed = done.stdout[-500:].strip() or "nothing"
+        raise CourseError(_trouble(assignment, f"{cells[-1][0]} printed for the stub: {printed}"))
     return tuple(label for label, _ in cells)
 
 
 def _trouble(assignment: Assignment, what: str) -> str:
     return (
-        f"{assignment.name}: expected every cell up to the first stub to run, and its check to say `not attempted`, "
-        f"got:\n{what}\nReleased nothing. Mend the cell, then run: gradlab release {assignment.name}"
+        f"{assignment.name}: expected every cell up to the first stub to run, and its check to print `not attempted`, "
+        f"got:\n{what}\nReleased nothing. Fix the cell, then run: gradlab release {assignment.name}"
     )
 
 
 def _first_cells(assignment: Assignment) -> Iterator[tuple[str, str]]:
-    """Label and source of the released code cells as far as the first grade cell."""
+    """Yield label and source of the released code cells up to the first grade cell."""
     for number, cell in enumerate(read_notebook(assignment.release / f"{assignment.name}.ipynb"), 1):
         if cell.cell_type == "code":
             yield f"cell {number} ({cell.id})" if cell.id else f"cell {number}", plain_python(cell.source) or ""

@@ -1,4 +1,4 @@
-"""A bound on the trusted side's own work for a student's call."""
+"""A time limit for the trusted side's own work on a call by student code."""
 
 from __future__ import annotations
 
@@ -13,14 +13,25 @@ __all__ = ["AlarmError", "alarm"]
 
 
 class AlarmError(BaseException):
-    """The time for a call back is up. No `Exception`: the code that it interrupts may catch those."""
+    """The time limit of a call back is exceeded. Not an `Exception`, because the interrupted code may catch those."""
 
 
 @contextlib.contextmanager
 def alarm(seconds: float) -> Iterator[None]:
-    """Bound the trusted side's own work for a student's call (in the main thread, where signals can).
+    """Raise `AlarmError` in the block after so many seconds; without effect outside the main thread.
 
-    Call backs nest: the alarm of the outer one, which rings no earlier, goes on when the inner one is done.
+    It limits the trusted side's own work on a call by student code. Only the main thread receives signals. Call backs
+    nest: the alarm of the outer one, which is due no earlier, continues when the inner one is done.
+
+    Parameters
+    ----------
+    seconds : float
+        The time limit; infinity for none.
+
+    Raises
+    ------
+    AlarmError
+        If the time limit is exceeded.
     """
     if seconds == float("inf") or threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""What a host may use at most, and what this machine offers to hold it to that."""
+"""The resource limits of a host, and the control group that enforces them if the machine allows one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PERIOD_US = 100_000
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one host: by rlimits of each process, by a cgroup (where to be had) and a watchdog of all together."""
+    """Limits of one host: rlimits for each process; a cgroup (if available) and a watchdog for all of them together."""
 
     cpu_s: int = 900
     memory_mib: int = 3072
@@ -34,11 +34,11 @@ class Limits:
     threads: int = 1
     """Threads of each process for linear algebra: on both sides of the seam, so that they compute alike."""
     cgroup: bool = True
-    """Whether to use a control group where one is to be had."""
+    """Whether to use a control group if one is available."""
 
     @property
     def rlimits(self) -> dict[str, int]:
-        """As ``setrlimit`` takes them."""
+        """Return the limits for ``setrlimit``, by the names of ``RLIMIT_*`` without the prefix."""
         return {
             "AS": self.memory_mib << 20,
             "CPU": self.cpu_s,
@@ -53,20 +53,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Cgroup:
-    """A control group of our own, for one host and whatever it starts."""
+    """A control group for one host and all processes that it starts."""
 
     folders: tuple[Path, ...]
     kind: str
 
     @property
     def joining(self) -> list[str]:
-        """What to put before a command, so that it runs in the group from its first moment."""
+        """Return the prefix of a command that makes it run in the group from its start."""
         into = "".join(f'echo $$ > "${number}" && ' for number in range(1, len(self.folders) + 1))
         procs = [str(folder / "cgroup.procs") for folder in self.folders]
         return ["/bin/sh", "-c", f'{into}shift {len(procs)} && exec "$@"', "sh", *procs]
 
     def remove(self) -> None:
-        """Delete the group; its processes are dead by now, or die within a moment."""
+        """Delete the group; its processes are dead, or about to die."""
         for folder in self.folders:
             for _ in range(50):
                 try:
@@ -79,7 +79,7 @@ class Cgroup:
 
 
 def _mounts() -> Iterator[tuple[str, Path, str]]:
-    """Each mounted cgroup hierarchy: its type, where it is mounted, its options."""
+    """Yield type, mount point and options of each mounted cgroup hierarchy."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/mounts").read_text().splitlines():
             _, point, kind, options, *_ = line.split()
@@ -88,7 +88,7 @@ def _mounts() -> Iterator[tuple[str, Path, str]]:
 
 
 def _own_path(hierarchy: str) -> str:
-    """Where this process stands in a hierarchy (``""``: version 2)."""
+    """Return the path of this process's group in a hierarchy (``""``: version 2)."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if hierarchy in controllers.split(",") or controllers == hierarchy:
@@ -116,7 +116,7 @@ def _v1(limits: Limits, name: str) -> Cgroup | None:
 
 
 def _v2(limits: Limits, name: str) -> Cgroup | None:
-    """A group below our own, or below the nearest group above it that hands on its controllers."""
+    """Make a group below our own, or below the nearest ancestor that delegates its controllers."""
     for point in [point for kind, point, _ in _mounts() if kind == "cgroup2"]:
         own = point / _own_path("")
         for parent in [own, *(folder for folder in own.parents if folder.is_relative_to(point))]:
@@ -147,7 +147,7 @@ def _enabled(parent: Path) -> set[str]:
 
 
 def _make(settings: Mapping[Path, Sequence[tuple[str, int | str]]], kind: str) -> Cgroup | None:
-    """The group, if it may be made and a process may join it."""
+    """Make the group and return it; None if it cannot be made or a process cannot join it."""
     group = Cgroup(tuple(settings), kind)
     try:
         for folder, values in settings.items():
@@ -168,7 +168,7 @@ _MAY_JOIN: dict[Path, bool] = {}
 
 
 def _may_join(parent: Path, joining: tuple[str, ...]) -> bool:
-    """Whether we may move a process below `parent`: tried once."""
+    """Return whether a process may join a group below `parent`; tried once per folder."""
     if parent not in _MAY_JOIN:
         _MAY_JOIN[parent] = subprocess.run([*joining, "true"], capture_output=True, check=False).returncode == 0
     return _MAY_JOIN[parent]
@@ -176,7 +176,7 @@ def _may_join(parent: Path, joining: tuple[str, ...]) -> bool:
 
 @functools.cache
 def _sweep() -> None:
-    """Delete the groups that a killed run of ours left behind."""
+    """Delete the groups that killed runs of gradlab left behind."""
     for _, point, _ in _mounts():
         for hierarchy in ("", *_V1, "cpu"):
             for folder in (point / _own_path(hierarchy)).glob("gradlab-[0-9]*-*"):
@@ -186,7 +186,7 @@ def _sweep() -> None:
 
 
 def best_cgroup(limits: Limits) -> Cgroup | None:
-    """A fresh control group with `limits`, or none where this user may not make one, or `limits` asks for none."""
+    """Make a new control group with `limits`; None if this user may not make one or `limits` does not want one."""
     if not limits.cgroup:
         return None
     _sweep()

@@ -1,4 +1,4 @@
-"""Processes as ``/proc`` shows them: whether one runs, and what it and all below it use."""
+"""Processes as ``/proc`` shows them: whether one is running, and what it and its descendants use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process and all below it use."""
+    """The resources that a process and its descendants use."""
 
     pids: tuple[int, ...]
     memory_bytes: int
@@ -23,7 +23,7 @@ class Usage:
 
 
 def usage_of(root: int) -> Usage:
-    """The usage of the process `root` and of its descendants; what ended is counted by its parent."""
+    """Return the usage of the process `root` and its descendants; ended ones are counted by their parents."""
     stats = dict(_stats())
     children: dict[int, list[int]] = {}
     for pid, (parent, *_) in stats.items():
@@ -39,7 +39,7 @@ def usage_of(root: int) -> Usage:
 
 
 def is_running(pid: int) -> bool:
-    """Return whether there is such a process and it is not dead: one that init has yet to reap is dead."""
+    """Return whether the process exists and is not dead; a zombie that init has yet to reap is dead."""
     try:
         return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[0] not in (b"Z", b"X")
     except (OSError, IndexError):
@@ -47,11 +47,11 @@ def is_running(pid: int) -> bool:
 
 
 def _stats() -> Iterator[tuple[int, tuple[int, int, int]]]:
-    """Of each process of the machine: its parent, resident pages, ticks of CPU time."""
+    """Yield the id of each process of the machine, with its parent, resident pages and ticks of CPU time."""
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                # the name in parentheses is the process's own choice, and may hold anything
+                # the name in parentheses is chosen by the process and may hold anything
                 fields = _read(f"/proc/{name}/stat").rpartition(b")")[2].split()
                 yield int(name), (int(fields[1]), int(fields[21]), sum(map(int, fields[11:15])))
 

@@ -1,8 +1,8 @@
-"""A seccomp filter: the system calls that no notebook needs, and that would widen what a sandbox has to hold.
+"""A seccomp filter that refuses system calls which no notebook needs and which enlarge the attack surface.
 
-Three kinds are refused. Those that open more of the kernel: namespaces, mounts, BPF, io_uring, tracing, keyrings. Those
-that hold memory which no limit of ours counts where there is no cgroup: memfd, System V shared memory, message queues.
-And sockets of families that a network namespace does not hold in, such as VSOCK in a virtual machine.
+Three kinds are refused. Those that expose more of the kernel: namespaces, mounts, BPF, io_uring, tracing, keyrings.
+Those that allocate memory which no limit counts without a cgroup: memfd, System V shared memory, message queues. And
+sockets of families that a network namespace does not isolate, such as VSOCK in a virtual machine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 __all__ = ["seccomp_filter", "seccomp_pipe"]
 
-# By machine: its audit architecture, and the numbers of system calls (the newer ones are the same everywhere).
+# By machine: its audit architecture and system call numbers (the newer ones are the same on all machines).
 _MACHINES = {
     "x86_64": (
         0xC000003E,
@@ -50,25 +50,25 @@ _ALLOW = 0x7FFF0000
 
 
 def seccomp_filter(machine: str) -> bytes | None:
-    """The filter as a BPF program; None for a machine whose system calls we have no table of."""
+    """Return the filter as a BPF program; None for a machine without a table of system calls here."""
     if machine not in _MACHINES:
         return None
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in _program(*_MACHINES[machine]))
 
 
 def seccomp_pipe() -> int | None:
-    """A file descriptor from which bubblewrap reads the filter; None where this machine or its kernel has none."""
+    """Return a file descriptor from which bubblewrap can read the filter; None if machine or kernel has none."""
     program = seccomp_filter(platform.machine())
     if program is None or "Seccomp:" not in Path("/proc/self/status").read_text():
         return None
     reader, writer = os.pipe()
-    os.write(writer, program)  # a few hundred bytes: a pipe holds them
+    os.write(writer, program)  # a few hundred bytes: they fit into the pipe's buffer
     os.close(writer)
     return reader
 
 
 def _program(arch: int, numbers: dict[str, int], refused: str) -> Iterator[tuple[int, int, int, int]]:
-    """Instructions: operation, how many to skip if true, if false, operand."""
+    """Yield the instructions: operation, number to skip if true, number to skip if false, operand."""
     yield _LOAD, 0, 0, _ARCH
     yield _EQUAL, 1, 0, arch
     yield _refuse(errno.ENOSYS)

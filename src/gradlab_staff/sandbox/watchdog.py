@@ -1,7 +1,8 @@
-"""The watchdog: adds up from outside what all processes of a sandbox use, and ends it where that is too much.
+"""The watchdog: it sums the resources that all processes of a sandbox use and ends it when a limit is exceeded.
 
-Limits of the kernel hold for each process (rlimits), or for all of them where we may make a control group. This one
-holds for all of them on any Linux: a few times a second it adds up what ``/proc`` says of what runs below bubblewrap.
+The kernel enforces limits per process (rlimits), or on all of them together where a control group can be made. The
+watchdog works for all of them on any Linux: several times a second it sums the usage in ``/proc`` of the processes
+below bubblewrap.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ __all__ = ["Watchdog"]
 
 INTERVAL_S = 0.2
 SHARE = 0.05
-"""How much of its time the watchdog may spend on looking: among thousands of processes it looks less often."""
+"""Fraction of time that the watchdog may spend reading ``/proc``; with thousands of processes it reads less often."""
 CORES = 1.25
-"""How much of the machine a sandbox may take for itself for long: its neighbours' checks run against the clock."""
+"""Cores that a sandbox may use in the long run: the checks of other sandboxes have time limits."""
 SLACK_S = 20.0
 MAX_FILES = 20_000
 
 
 class Watchdog:
-    """Watches the processes below `root` in a thread of its own, and calls `end` when they use too much."""
+    """A thread that watches the processes below `root` and calls `end` when they exceed a limit.
+
+    `excess` then describes the limit for the student; it is empty until then.
+    """
 
     def __init__(self, root: int, limits: Limits, end: Callable[[], None]) -> None:
         self.root, self.limits, self.end = root, limits, end
@@ -38,7 +42,7 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching and wait for the thread to end."""
         self._done.set()
         self._thread.join()
 
@@ -53,7 +57,7 @@ class Watchdog:
             pause_s = max(INTERVAL_S, (time.thread_time() - started_s) / SHARE)
 
     def _limit_exceeded(self, usage: Usage) -> str:
-        """What there is too much of, as the student reads it; empty where all is well."""
+        """Return the limit that is exceeded, as a message for the student; empty if none is."""
         limits, elapsed_s = self.limits, time.monotonic() - self._started_s
         if usage.memory_bytes > limits.memory_mib << 20:
             return f"it used more than {limits.memory_mib} MiB of memory"
@@ -61,16 +65,16 @@ class Watchdog:
             return f"it used more than {limits.cpu_s} s of CPU time"
         if usage.cpu_s > CORES * elapsed_s + SLACK_S:
             return "it kept more than one core busy"
-        # bubblewrap's own two processes come on top
+        # bubblewrap's own two processes come in addition
         if len(usage.pids) > limits.processes + 3:
             return f"it started more than {limits.processes} processes"
         if usage.pids and _files(usage.pids) > MAX_FILES:
-            return f"it made more than {MAX_FILES} files"
+            return f"it created more than {MAX_FILES} files"
         return ""
 
 
 def _files(pids: tuple[int, ...]) -> int:
-    """How many files there are in the scratch folders, as one of the processes inside sees them."""
+    """Return the number of files in the scratch folders, as one of the processes inside sees them."""
     for pid in sorted(pids, reverse=True):
         with contextlib.suppress(OSError):
             if os.readlink(f"/proc/{pid}/root") == "/" and os.path.samefile(f"/proc/{pid}/root/tmp", "/tmp"):

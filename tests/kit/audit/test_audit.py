@@ -175,7 +175,7 @@ def test_two_variants_of_one_name_are_refused(tiny):
     """One would hide the other."""
     for name in ("variants.py", "variants_more.py"):
         (tiny.graders / name).write_text(VARIANT.format(body="x + x"))
-    with pytest.raises(CourseError, match=r"variants_more\.py: by_sum: expected a name of its own"):
+    with pytest.raises(CourseError, match=r"variants_more\.py: by_sum: expected a unique name"):
         audit(tiny, OPTIONS)
 
 

@@ -106,7 +106,7 @@ def test_a_pickle_that_runs_code_does_not(tmp_path: Path) -> None:
     folder, target = make_cifar(tmp_path), tmp_path / "owned"
     for content in (Attack(target), cifar_batch(4) | {b"labels": Attack(target)}):
         (folder / "data_batch_3").write_bytes(pickle.dumps(content, protocol=2))
-        with pytest.raises(DataError, match=r"data_batch_3: expected .* got .*mkdir, which no genuine file holds"):
+        with pytest.raises(DataError, match=r"data_batch_3: expected .* got .*mkdir, which CIFAR-10 does not use"):
             get_CIFAR10_data(5, 1, 1, data_dir=tmp_path)
         assert not target.exists()
     pickle.loads(pickle.dumps(Attack(target)))  # noqa: S301 - to prove that the attack works elsewhere
@@ -168,7 +168,7 @@ def test_a_truncated_batch_is_refused(tmp_path: Path, keep: int) -> None:
     """A file that ends early names itself."""
     folder = make_cifar(tmp_path)
     (folder / "data_batch_5").write_bytes((folder / "data_batch_5").read_bytes()[:keep])
-    with pytest.raises(DataError, match="data_batch_5: expected a whole pickle"):
+    with pytest.raises(DataError, match="data_batch_5: expected a complete pickle"):
         get_CIFAR10_data(5, 1, 1, data_dir=tmp_path)
 
 

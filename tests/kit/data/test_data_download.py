@@ -102,7 +102,7 @@ def test_an_archive_cannot_choose_where_it_is_unpacked(tmp_path: Path, monkeypat
     archive = write_tar(tmp_path / "bad.tar.gz", members)
     with served(tmp_path) as url:
         offer(monkeypatch, url, archive)
-        with pytest.raises(DataError, match=r"bad\.tar\.gz: expected an archive with .*data_batch_1.*no plain file"):
+        with pytest.raises(DataError, match=r"bad\.tar\.gz: expected an archive with .*data_batch_1.*not a regular"):
             get_CIFAR10_data(download=True)
     assert not list(tmp_path.rglob("outside"))
     assert not list((tmp_path / "cache").rglob("data_batch_1"))

@@ -53,11 +53,11 @@ def packed(array: np.ndarray) -> bytes:
 GOOD = packed(np.zeros((12, 28, 28)))
 RAW = idx(np.zeros((12, 28, 28)))
 CASES = {
-    "no gzip": (IMAGES, b"plain text", "a whole gzip file, got BadGzipFile"),
+    "no gzip": (IMAGES, b"plain text", "a complete gzip file, got BadGzipFile"),
     "empty": (IMAGES, b"", "magic number 00000803, got an empty file"),
-    "gzip cut short": (IMAGES, GOOD[:-20], "a whole gzip file, got EOFError"),
-    "gzip damaged": (IMAGES, GOOD[:12] + b"\xff" * 8 + GOOD[20:], "a whole gzip file"),
-    "checksum wrong": (IMAGES, GOOD[:-8] + b"0000" + GOOD[-4:], "a whole gzip file, got BadGzipFile: CRC"),
+    "gzip cut short": (IMAGES, GOOD[:-20], "a complete gzip file, got EOFError"),
+    "gzip damaged": (IMAGES, GOOD[:12] + b"\xff" * 8 + GOOD[20:], "a complete gzip file"),
+    "checksum wrong": (IMAGES, GOOD[:-8] + b"0000" + GOOD[-4:], "a complete gzip file, got BadGzipFile: CRC"),
     "labels for images": (IMAGES, packed(np.zeros(12)), "magic number 00000803, got 00000801"),
     "other size": (IMAGES, packed(np.zeros((12, 32, 32))), r"items of shape \(28, 28\), got 12 of shape \(32, 32\)"),
     "no images": (IMAGES, packed(np.zeros((0, 28, 28))), "1 to 60,000 items"),
@@ -65,7 +65,7 @@ CASES = {
     "data cut short": (IMAGES, gzip.compress(RAW[:-100]), "9,408 bytes of data, got 9,308"),
     "data too long": (IMAGES, gzip.compress(RAW + b"\0" * 10**7), "9,408 bytes of data, got more"),
     "header cut short": (IMAGES, gzip.compress(RAW[:6]), "1 to 60,000 items"),
-    "few labels": (LABELS, packed(np.zeros(11)), "12 labels, as many as pictures, got 11"),
+    "few labels": (LABELS, packed(np.zeros(11)), "12 labels, one per image, got 11"),
     "label 10": (LABELS, packed(np.full(12, 10)), "labels from 0 to 9, got 10"),
     "images for labels": (LABELS, GOOD, "magic number 00000801, got 00000803"),
 }
