@@ -76,9 +76,19 @@ def test_the_staffs_wheel_holds_the_rest(wheels):
     with zipfile.ZipFile(wheels["gradlab_staff"]) as wheel:
         names = set(wheel.namelist())
     files = (path for path in (ROOT / "src" / "gradlab_staff").rglob("*") if path.is_file())
-    there = {str(path.relative_to(ROOT / "src")) for path in files if path.name != "pyproject.toml"}
+    there = {str(path.relative_to(ROOT / "src")) for path in files if path.name not in ("pyproject.toml", "LICENSE")}
     there = {name for name in there if "__pycache__" not in name}
     assert there == {name for name in names if ".dist-info/" not in name}
+
+
+def test_both_wheels_hold_the_licence(wheels):
+    """The whole text, and the metadata that names it."""
+    for path in wheels.values():
+        with zipfile.ZipFile(path) as wheel:
+            info = next(name.split("/")[0] for name in wheel.namelist() if ".dist-info/" in name)
+            metadata = wheel.read(f"{info}/METADATA").decode().splitlines()
+            assert wheel.read(f"{info}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+        assert {"License-Expression: BSD-3-Clause", "License-File: LICENSE"} <= set(metadata)
 
 
 def test_both_have_one_version():
