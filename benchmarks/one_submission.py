@@ -25,10 +25,10 @@ from gradlab_staff.course.reference import reference_namespace
 from gradlab_staff.grading import judge
 from gradlab_staff.grading.checks import run_checks
 from gradlab_staff.grading.grade import grade
-from gradlab_staff.grading.run import Run
+from gradlab_staff.grading.run import GradeOptions, Run
+from gradlab_staff.grading.submission import open_submission
 from gradlab_staff.grading.verdict import Outcome
 from gradlab_staff.sandbox.failures import SubmissionError
-from gradlab_staff.sandbox.session import Session
 
 
 class Direct:
@@ -103,7 +103,7 @@ def numerics_here_s(assignment: Assignment) -> float:
     judge.is_reference = lambda thing: not (inspect.isroutine(thing) or inspect.isclass(thing))
     gradlab_staff.grading.instance = lambda value, what: value
     for _ in range(2):
-        run = DirectRun(assignment, Session(()), seed=1)
+        run = DirectRun(assignment, open_submission(()), GradeOptions(), seed=1)
         started = time.process_time()
         run_checks(run, "direct")
         whole = time.process_time() - started

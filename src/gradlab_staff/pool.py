@@ -94,6 +94,10 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all worker processes, whatever they do, for good."""
         for worker in self._workers:
             worker.dismiss()
 
@@ -101,19 +105,20 @@ class Pool:
         """Yield what `do` gives for each of `items`, as it comes; `do` runs in a thread and asks its worker.
 
         Items are taken as workers are free, and no more results are held than there are workers, so that memory does
-        not grow with their number. An exception of `do` ends it all, and comes here.
+        not grow with their number. An exception of `do` ends it all, and comes here; so does who stops asking for results.
         """
         work = _Work(do, iter(items), len(self._workers))
         threads = [threading.Thread(target=work.lead, args=(worker,), daemon=True) for worker in self._workers]
         for thread in threads:
             thread.start()
+        done = False
         try:
             yield from work.results(len(threads))
+            done = True
         finally:
             work.over.set()
-            if any(thread.is_alive() for thread in threads):
-                for worker in self._workers:
-                    worker.end()
+            if not done:  # what is under way is not waited for, nor tried again
+                self.close()
             for thread in threads:
                 thread.join()
 

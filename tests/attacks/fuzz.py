@@ -27,7 +27,9 @@ import numpy as np
 
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.host.codec import DECODED_BYTES, HEADER, MAX_TREE, CodecError, decode, encode, frame_lengths
-from gradlab_staff.intake.cells import plan, read_submission
+from gradlab_staff.intake.matching import match
+from gradlab_staff.intake.notebook import open_notebook
+from gradlab_staff.intake.plan import plan
 
 __all__ = ["fuzz_decoder", "fuzz_notebooks", "heaviest_frames"]
 
@@ -153,9 +155,9 @@ def fuzz_notebooks(assignment: Assignment, count: int, seed: int) -> int:
         path = Path(folder) / "notebook.ipynb"
         for _ in range(count):
             path.write_bytes(_broken(random_, whole))
-            received = read_submission(path)
-            readable += received.readable
-            plan(assignment, received.cells)
+            opened = open_notebook(path)
+            readable += opened.readable
+            plan(assignment, match(assignment, opened))
     return readable
 
 

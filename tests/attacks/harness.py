@@ -42,7 +42,7 @@ class Report:
     ungraded: dict[str, str] = field(default_factory=dict)
     harmed: list[str] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
-    in_force: str = ""
+    protections: str = ""
 
     @property
     def failures(self) -> list[str]:
@@ -189,7 +189,7 @@ def _judge(
         entry = submissions.get(name, {})
         if entry.get("score") != 30.0:
             report.harmed.append(f"{name}, an honest student, got {entry.get('score')} of 30: {entry.get('error')}")
-        report.in_force = (entry.get("verdict") or {}).get("sandbox", "")
+        report.protections = (entry.get("verdict") or {}).get("sandbox", "")
     base = submissions.get("mmm_wrong", {}).get("score")
     if base != 0.0:
         report.harmed.append(f"the wrong notebook got {base}, not 0")

@@ -20,7 +20,7 @@ def main() -> int:
         report = run(attacks, Path(root), limit_s=1200)
     for line in report.failures:
         print(f"✗ {line}")
-    print(f"held by: {report.in_force}")
+    print(f"protections: {report.protections}")
     print(
         f"{report.attacks} attacks in {report.seconds:.0f} s: {len(report.gained)} gained, {len(report.leaked)} leaked, "
         f"{len(report.ungraded)} not graded, {len(report.harmed)} harmed others, {len(report.leftovers)} left something behind."

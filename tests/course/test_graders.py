@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from gradlab_staff.course import Course
+from gradlab_staff.course.template import stub
 from gradlab_staff.grading.diagnosis import load_misconceptions
-from gradlab_staff.grading.grade import GradeOptions, grade, new_seed
+from gradlab_staff.grading.grade import grade
+from gradlab_staff.grading.run import GradeOptions, new_seed
 from gradlab_staff.grading.verdict import Outcome
-from gradlab_staff.intake.cells import stub
 
 COURSE = Course.find(Path(__file__))
 ON_ONE_SEED = GradeOptions(seed=new_seed())  # as a class: what misconceptions come to is found out once
@@ -70,11 +71,11 @@ def test_the_course_does_not_contradict_itself(assignment):
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.name)
 def test_the_instructors_solution_scores_full(assignment):
-    """Every check passes, and there is nothing to remark."""
+    """Every check passes, and there is no warning."""
     verdict = grade(assignment, assignment.notebook, "instructor")
     assert [check for e in verdict.exercises for check in e.checks if check.outcome is not Outcome.PASSED] == []
     assert verdict.score == verdict.max_score
-    assert verdict.remarks == ()
+    assert verdict.warnings == ()
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.name)

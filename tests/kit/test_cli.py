@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gradlab_staff.cli import main
 from gradlab_staff.course import Assignment
 from gradlab_staff.errors import CourseError, GradebookError
 from gradlab_staff.grading.batch import Graded
+from gradlab_staff.intake.received import Received
 from gradlab_staff.releasing.demo import DemoStudent
 from gradlab_staff.releasing.release import ReleaseReport
 from gradlab_staff.sandbox.processes import is_running, usage_of
@@ -66,7 +68,7 @@ class FakeBook:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def record(self, given: Any, folder: Path) -> None:
+    def record(self, given: Any, work: Any, received: Any) -> None:
         if given.student in self.refused:
             raise GradebookError(f"{given.student}: no room")
         self.entered.append(given.student)
@@ -82,7 +84,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeBook]:
         def grade_all(*_: object, on_start: Callable[[str], None], **__: object) -> Iterator[Graded]:
             for result in graded:
                 on_start(result.student)
-                yield result
+                yield replace(result, received=Received(Path("nowhere")))
 
         monkeypatch.setattr("gradlab_staff.grading.batch.grade_all", grade_all)
         monkeypatch.setattr("gradlab_staff.gradebook.Gradebook.open", lambda assignment: book)
@@ -152,13 +154,13 @@ class TestGrade:
 
     def test_a_low_score_is_no_failure(self, run: Run, fakes: Callable[..., FakeBook]) -> None:
         """The table tells each student, score by exercise, total and state; then where to look next."""
-        given = verdict(double=0.5, remarks=("expected tiny.ipynb, got x.ipynb.",))
+        given = verdict(double=0.5, warnings=("expected tiny.ipynb, got x.ipynb.",))
         book = fakes(Graded("student_01", given, cached=True))
         result = run("grade", "tiny")
         assert result.exit_code == 0
         row = next(line for line in result.stdout.splitlines() if "student_01" in line)
         cells = [cell.strip() for cell in row.strip("│").split("│")]
-        assert cells == ["student_01", "2", "2", "4", "unchanged, 1 remark"]
+        assert cells == ["student_01", "2", "2", "4", "unchanged, 1 warning"]
         assert "· student_01: expected tiny.ipynb, got x.ipynb." in result.stdout
         assert "1 of 1 submissions graded" in result.stdout
         assert "feedback/<student>/tiny/tiny.html" in result.stdout

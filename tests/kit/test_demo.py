@@ -10,7 +10,9 @@ import pytest
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import CourseError
 from gradlab_staff.grading.diagnosis import load_misconceptions
-from gradlab_staff.intake.cells import plan, read_submission
+from gradlab_staff.intake.matching import match
+from gradlab_staff.intake.notebook import open_notebook
+from gradlab_staff.intake.plan import plan
 from gradlab_staff.releasing import demo
 from gradlab_staff.releasing.demo import make_class
 
@@ -31,7 +33,7 @@ def members(dropout, tmp_path_factory):
 
 
 def planned(assignment, member):
-    return plan(assignment, read_submission(member.notebook).cells)
+    return plan(assignment, match(assignment, open_notebook(member.notebook)))
 
 
 def test_sixteen(members):
@@ -42,9 +44,9 @@ def test_sixteen(members):
 
 
 def test_clean(dropout, members):
-    """Every notebook is read and planned without a remark, and no delimiter is left."""
+    """Every notebook is read and planned without a warning, and no delimiter is left."""
     for member in members:
-        assert planned(dropout, member).remarks == ()
+        assert planned(dropout, member).warnings == ()
         assert "### BEGIN" not in member.notebook.read_text()
 
 

@@ -111,9 +111,9 @@ def test_what_is_still_to_be_marked_is_said() -> None:
     assert "inline_question_1 – / 3 still to be marked" in said
 
 
-def test_remarks_stand_first() -> None:
+def test_warnings_stand_first() -> None:
     """What was odd about the file is told before the points."""
-    said = words(feedback_page(graded(), verdict(remarks=("expected tiny.ipynb, got <other>.ipynb.",))))
+    said = words(feedback_page(graded(), verdict(warnings=("expected tiny.ipynb, got <other>.ipynb.",))))
     assert said.index("got <other>.ipynb.") < said.index("Points by exercise")
 
 
@@ -129,7 +129,7 @@ def test_the_students_cells_are_shown_with_their_outputs() -> None:
 def test_nothing_of_a_students_acts() -> None:
     """No scripts, no links out, no loaded files, whatever the notebook and the verdict hold."""
     result = ExerciseResult("tiny/double", 4, (CheckResult("test_a", EVIL, 1, Outcome.FAILED, EVIL),))
-    given = Verdict("tiny", EVIL, EVIL, 1, (result,), remarks=(EVIL,), sandbox=EVIL)
+    given = Verdict("tiny", EVIL, EVIL, 1, (result,), warnings=(EVIL,), sandbox=EVIL)
     marks = Marks({"inline_question_1": Mark(1, 3, True, EVIL)}, {"double_solution": EVIL})
     outline = Outline(feedback_page(graded(stream(EVIL), source=EVIL, answer=EVIL), given, marks))
     assert {"script", "img", "iframe", "link", "object"}.isdisjoint(outline.tags)

@@ -6,8 +6,9 @@ import pytest
 from tiny_course import make_course
 
 from gradlab_staff.errors import GraderError
-from gradlab_staff.grading.grade import GradeOptions, grade
-from gradlab_staff.grading.rivals import rivals_of
+from gradlab_staff.grading.candidates import candidates_of
+from gradlab_staff.grading.grade import grade
+from gradlab_staff.grading.run import GradeOptions
 
 MISCONCEPTION = '''
 from gradlab_staff.grading import misconception
@@ -52,10 +53,10 @@ def test_what_was_late_is_tried_again(tiny):
     """A misconception that a busy machine did not get to is not forgotten for the rest of the class."""
     (tiny.graders / "misconceptions.py").write_text(MISCONCEPTION)
     checks = grade(tiny, notebook(tiny, "x / 2"), "student_01").exercises[0].checks
-    (rival,) = rivals_of(tiny, 8, 1e-9, False)
-    assert rival.results(checks, alike=True) == {}
-    rival.check_s = 20.0
-    assert [found.outcome for found in rival.results(checks, alike=True).values()] == ["failed"]
+    (candidate,) = candidates_of(tiny, 8, GradeOptions(timeout_s=1e-9))
+    assert candidate.results(checks, alike=True) == {}
+    candidate.options = GradeOptions(seed=8, fallback=False)
+    assert [found.outcome for found in candidate.results(checks, alike=True).values()] == ["failed"]
 
 
 def test_an_endless_loop_is_waited_for_three_times(tiny):
@@ -111,6 +112,6 @@ def test_a_misconception_that_breaks_a_grader_costs_no_verdict(tiny):
     )
     verdict = grade(tiny, notebook(tiny, "x"), "student_01")
     assert [check.outcome for check in verdict.exercises[0].checks] == ["failed"]
-    assert verdict.remarks == (
+    assert verdict.warnings == (
         "likely causes were not looked for: a misconception of the course's own breaks a grader.",
     )

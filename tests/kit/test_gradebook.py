@@ -28,7 +28,9 @@ from tiny_course import (
 
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import CourseError, GradebookError
-from gradlab_staff.grading.batch import Graded
+from gradlab_staff.grading.batch import Graded, match_received
+from gradlab_staff.intake.matching import Matched
+from gradlab_staff.intake.received import open_inbox, receive
 
 pytestmark = [
     # nbgrader 0.9.6 on recent versions of what it uses; a TA can do nothing about them
@@ -63,9 +65,18 @@ def enter(assignment: Assignment, *verdicts: Any) -> None:
     """Enter verdicts on submissions that lie in submitted/."""
     from gradlab_staff.gradebook import Gradebook
 
-    with Gradebook.open(assignment) as book:
+    with Gradebook.open(assignment) as book, open_inbox(assignment.course) as inbox:
         for given in verdicts:
-            book.record(given, assignment.course.root / "submitted" / given.student / "tiny")
+            folder = assignment.course.root / "submitted" / given.student / "tiny"
+            received = receive(assignment, folder, inbox.place())
+            book.record(given, match_received(assignment, received), received)
+
+
+def handed_in(assignment: Assignment, student: str = "student_01") -> Matched:
+    """What a submission's notebook holds, its cells matched."""
+    with open_inbox(assignment.course) as inbox:
+        folder = assignment.course.root / "submitted" / student / "tiny"
+        return match_received(assignment, receive(assignment, folder, inbox.place()))
 
 
 def hand_in(assignment: Assignment, student: str = "student_01", **answers: str) -> Path:
@@ -227,7 +238,7 @@ class TestScores:
     def test_an_unreadable_notebook_is_shown_to_a_person(self, tiny: Assignment) -> None:
         """Zeros, the reason as a comment, and a flag on every cell."""
         submit(tiny, "student_01", UNREADABLE)
-        enter(tiny, verdict(double=0, halve=0, remarks=("expected a notebook, got <half> of one.",)))
+        enter(tiny, verdict(double=0, halve=0, warnings=("expected a notebook, got <half> of one.",)))
         assert set(grades(tiny).values()) == {(0.0, None, None, 1)}
         assert set(comments(tiny).values()) == {("expected a notebook, got <half> of one.", None)}
         assert "could not be read" in graded_cells(tiny)[0]["source"]
@@ -236,7 +247,7 @@ class TestScores:
     def test_an_empty_folder_is_a_submission(self, tiny: Assignment) -> None:
         """Nothing handed in is zeros, too."""
         (tiny.course.root / "submitted" / "student_01" / "tiny").mkdir(parents=True)
-        enter(tiny, verdict(double=0, halve=0, remarks=("no notebook.",)))
+        enter(tiny, verdict(double=0, halve=0, warnings=("no notebook.",)))
         assert grades(tiny)["double"] == (0.0, None, None, 1)
 
     @pytest.mark.parametrize(("stamp", "late"), [("2026-03-01 12:00:00 UTC", 4.0), ("2026-01-01 12:00:00 UTC", None)])
@@ -527,7 +538,7 @@ class TestNbgraderCommands:
         enter(tiny, verdict(double=0.5))
         ours, our_cells = grades(tiny), by_id(graded_cells(tiny))
         change(tiny, "UPDATE grade SET auto_score = NULL")
-        result = Graded("student_01", verdict(double=0.5))
+        result = Graded("student_01", verdict(double=0.5), notebook=handed_in(tiny))
         monkeypatch.setattr("gradlab_staff.grading.batch.grade_all", lambda *_, **__: [result])
         nbgrader("autograde", "tiny", "--force")
         assert grades(tiny) == ours
@@ -539,7 +550,8 @@ class TestNbgraderCommands:
     ) -> None:
         """A failure of the kit, or a notebook that only a person can judge, fails the submission and no other."""
         submit(tiny, "student_01", solve(released_cells(tiny), SOLVED) if readable else UNREADABLE)
-        result = Graded("student_01", None, "the kit broke") if readable else Graded("student_01", verdict())
+        broke = Graded("student_01", None, "the kit broke")
+        result = broke if readable else Graded("student_01", verdict(), notebook=handed_in(tiny))
         monkeypatch.setattr("gradlab_staff.grading.batch.grade_all", lambda *_, **__: [result])
         with pytest.raises(SystemExit):
             nbgrader("autograde", "tiny", "--force")

@@ -131,7 +131,7 @@ class _Audit:
         tried = ["coverage", self.seeds]
         known = self.trials.kept.get(tried)
         if known is None:
-            measured = next(self.trials.pool.map(self._measure, [self.seeds]))
+            (measured,) = self.trials.pool.map(self._measure, [self.seeds])
             known = {name: sorted(others) for name, others in measured.items()}
             self.trials.kept.put(tried, known)
         self.coverage = {name: frozenset(others) for name, others in known.items()}

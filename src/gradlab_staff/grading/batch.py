@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from gradlab_staff.grading.run import GradeOptions, new_seed
 from gradlab_staff.grading.verdict import Verdict
 from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import open_notebook
-from gradlab_staff.intake.received import Received, open_inbox
+from gradlab_staff.intake.received import Received, open_inbox, receive
 from gradlab_staff.pool import Pool, Worker, WorkerError
 from gradlab_staff.text import one_line
 
@@ -57,8 +58,8 @@ def grade_all(
     All others are judged on the same inputs, new in each run: a worker finds out once what a misconception gives.
     The private copy of a submission is deleted when the next result is asked for.
     """
-    batch = _Batch(assignment, replace(options, seed=new_seed() if options.seed is None else options.seed), force)
-    batch.judged_by = fingerprint_of_course(assignment, repr(options))
+    judged_by = fingerprint_of_course(assignment, repr(options))
+    options = replace(options, seed=new_seed() if options.seed is None else options.seed)
     with open_inbox(assignment.course) as inbox:
 
         def one(worker: Worker, item: tuple[str, Path]) -> Graded:
@@ -66,10 +67,11 @@ def grade_all(
             on_start(student)
             if fault := _fault_of_id(student):
                 return Graded(student, error=fault)
+            job = _Job(assignment.course.root, assignment.name, student, folder, inbox.place(), judged_by, force)
             try:
-                return batch.grade(worker, student, inbox.receive(assignment, folder))
-            except OSError as error:
-                return Graded(student, error=batch.error(student, f"expected to copy what was handed in, got: {error}"))
+                return worker.call(grade_folder, job, options, limit_s=SUBMISSION_S)
+            except WorkerError as error:
+                return job.failed(f"{error}. No score was written. Look at the notebook.")
 
         with Pool(min(workers or os.cpu_count() or 1, max(len(submissions), 1))) as pool:
             for graded in pool.map(one, submissions.items()):
@@ -78,37 +80,50 @@ def grade_all(
                     graded.received.discard()
 
 
-@dataclass
-class _Batch:
-    """What all submissions of a run have in common."""
+@dataclass(frozen=True)
+class _Job:
+    """What a worker has to know to grade one submission: plain data."""
 
-    assignment: Assignment
-    options: GradeOptions
+    root: Path
+    name: str
+    student: str
+    handed_in: Path
+    copy: Path
+    judged_by: str
     force: bool
-    judged_by: str = ""
 
-    def grade(self, worker: Worker, student: str, received: Received) -> Graded:
-        """Return the kept verdict on a submission, or have the worker grade it and keep what comes."""
-        digest = hashlib.sha256(f"{self.judged_by} {received.digest}".encode()).hexdigest()
-        kept = None if self.force else _kept(self.assignment, student, digest)
-        if kept is not None:
-            return Graded(
-                student, kept, cached=True, notebook=match_received(self.assignment, received), received=received
-            )
-        root, name = self.assignment.course.root, self.assignment.name
-        try:
-            graded = worker.call(grade_received, root, name, student, received, self.options, limit_s=SUBMISSION_S)
-        except WorkerError as error:
-            return Graded(student, error=self.error(student, str(error)), received=received)
-        if graded.verdict is None:
-            return replace(graded, received=received)
-        verdict = replace(graded.verdict, digest=digest)
-        _keep(self.assignment, verdict)
-        return replace(graded, verdict=verdict, received=received)
+    def failed(self, why: str) -> Graded:
+        """Return an error of the kit's on this submission."""
+        return Graded(self.student, error=f"{self.name} submission={self.student}: {why}")
 
-    def error(self, student: str, what: str) -> str:
-        """Return an error of the kit's on one submission."""
-        return f"{self.assignment.name} submission={student}: {what}. No score was written. Look at the notebook."
+
+def grade_folder(job: _Job, options: GradeOptions) -> Graded:
+    """Grade what was handed in, in a worker: receive it, reuse the kept verdict on it or find out a new one, keep that.
+
+    What is wrong with the kit comes back as the error, never as a score.
+    """
+    try:
+        shutil.rmtree(job.copy, ignore_errors=True)  # a worker before this one may have died over it
+        return _grade(Course(job.root).assignment(job.name), job, options)
+    except GradlabError as error:
+        return Graded(job.student, error=str(error))
+    except OSError as error:
+        return job.failed(f"expected to read and copy it, got: {error}. No score was written. Free some space.")
+    except Exception as error:  # noqa: BLE001 (an error of ours must neither cost a point nor stop the class)
+        return Graded(job.student, error=f"{type(error).__name__}: {error} (a fault of gradlab; please report it)")
+
+
+def _grade(assignment: Assignment, job: _Job, options: GradeOptions) -> Graded:
+    received = receive(assignment, job.handed_in, job.copy)
+    notebook = match_received(assignment, received)
+    digest = hashlib.sha256(f"{job.judged_by} {received.digest}".encode()).hexdigest()
+    verdict = None if job.force else _kept(assignment, job.student, digest)
+    cached = verdict is not None
+    if verdict is None:
+        verdict = grade_notebook(assignment, notebook, job.student, options, name=received.name)
+        verdict = replace(verdict, digest=digest)
+        _keep(assignment, verdict)
+    return Graded(job.student, verdict, cached=cached, notebook=notebook, received=received)
 
 
 def match_received(assignment: Assignment, received: Received) -> Matched:
@@ -117,19 +132,6 @@ def match_received(assignment: Assignment, received: Received) -> Matched:
         return Matched((), received.warnings, readable=False)
     matched = match(assignment, open_notebook(received.notebook))
     return replace(matched, warnings=(*received.warnings, *matched.warnings))
-
-
-def grade_received(root: Path, name: str, student: str, received: Received, options: GradeOptions) -> Graded:
-    """Grade a private copy, in a worker; what is wrong with the kit comes back as the error, never as a score."""
-    assignment = Course(root).assignment(name)
-    try:
-        notebook = match_received(assignment, received)
-        verdict = grade_notebook(assignment, notebook, student, options, name=received.name)
-    except GradlabError as error:
-        return Graded(student, error=str(error))
-    except Exception as error:  # noqa: BLE001 (an error of ours must neither cost a point nor stop the class)
-        return Graded(student, error=f"{type(error).__name__}: {error} (a fault of gradlab; please report it)")
-    return Graded(student, verdict, notebook=notebook)
 
 
 # --- what has been graded before

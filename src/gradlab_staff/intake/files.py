@@ -109,20 +109,11 @@ def _handed_in(folder: Path, path: Path, size: int, fault: str = "") -> HandedIn
     return HandedIn(PurePosixPath(path.relative_to(folder)), size, lambda: open_file(path), fault)
 
 
-def files_in_zip(file: IO[bytes]) -> Iterator[HandedIn]:
+def files_in_zip(archive: zipfile.ZipFile) -> Iterator[HandedIn]:
     """Yield the files of a zip archive, in the order of `files_in`; what would lie outside of it is left out.
 
-    The sizes that it states are checked again when a file is read.
-
-    Raises
-    ------
-    ValueError
-        Where it is no archive.
+    The sizes that it states are checked again when a file is read. The archive stays open as long as they are needed.
     """
-    try:
-        archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise ValueError("it is not a zip archive") from error
     members = [member for member in archive.infolist()[:_MAX_LOOKED_AT] if not member.is_dir()]
     for member in sorted(members, key=lambda member: (member.filename.count("/"), member.filename)):
         path = PurePosixPath(member.filename)

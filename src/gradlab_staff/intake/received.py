@@ -13,6 +13,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -59,9 +60,9 @@ class Inbox:
     folder: Path
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def receive(self, assignment: Assignment, handed_in: Path) -> Received:
-        """Copy what lies in the folder `handed_in`, as `receive` does."""
-        return receive(assignment, handed_in, self.folder / str(next(self._numbers)))
+    def place(self) -> Path:
+        """Return a place for one private copy."""
+        return self.folder / str(next(self._numbers))
 
 
 @contextlib.contextmanager
@@ -122,7 +123,7 @@ def _sweep(root: Path) -> None:
 
 
 def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
-    """Copy a submission from the folder `handed_in` to `into`, in order: renamed, out of a folder, out of a zip.
+    """Copy a submission from the folder `handed_in` to a new folder `into`, in order: out of folders, out of a zip.
 
     The notebook by the expected name wins; else the one with most of the assignment's cells. Where there is none, a zip
     that holds one notebook is the submission. Links are not followed, and the files beside the notebook are bounded.
@@ -132,26 +133,32 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
     OSError
         Where the copy cannot be written.
     """
-    (into / "files").mkdir(parents=True)
     expected = f"{assignment.name}.ipynb"
     if is_linked(handed_in):
-        return _in_order(
-            into, warnings=[f"expected a folder with {expected}, got a symbolic link. Copy the folder itself."]
-        )
+        why = f"expected a folder with {expected}, got a symbolic link. Copy the folder itself."
+        return _in_order(into, warnings=[why])
     if not handed_in.is_dir():
         return _in_order(into, warnings=[f"expected a folder with {expected}, got none."])
     found = list(files_in(handed_in))
     warnings = _warnings_on_refused(found)
+    with contextlib.ExitStack() as archives:
+        archive = ""
+        if not _notebooks(found):
+            archive, found, more = _out_of_zip(found, into, archives)
+            warnings += more
+        return _sorted_out(assignment, found, archive, warnings, into)
+
+
+def _sorted_out(
+    assignment: Assignment, found: Sequence[HandedIn], archive: str, warnings: list[str], into: Path
+) -> Received:
+    """Copy the notebook that is to be graded, and the files beside it, and say what is not as expected."""
+    expected = f"{assignment.name}.ipynb"
     notebooks = _notebooks(found)
-    archive = ""
-    if not notebooks:
-        archive, found, more = _out_of_zip(found, into)
-        warnings += more
-        notebooks = _notebooks(found)
     if not notebooks:
         return _in_order(into, warnings=[*warnings, f"expected {expected}, got no notebook in the folder."])
     chosen, copy, why = _chosen(assignment, notebooks, into)
-    if chosen.path.name != expected or len(chosen.path.parts) > 1 or archive:
+    if chosen.path.parts != (expected,) or archive:
         warnings.append(f"expected {expected}, got {archive}{one_line(chosen.path)}. Graded it.")
     if others := [one_line(other.path) for other in notebooks if other is not chosen]:
         names = one_line(", ".join(others), 300)
@@ -170,6 +177,7 @@ def _in_order(
     files: dict[str, Path] | None = None,
 ) -> Received:
     """Return the copy with its fingerprint: what it holds, and what there was to warn of."""
+    into.mkdir(parents=True, exist_ok=True)
     files = files or {}
     whole = hashlib.sha256(repr((name, *warnings)).encode())
     for path, copy in (*([(name, notebook)] if notebook else []), *sorted(files.items())):
@@ -193,23 +201,20 @@ def _notebooks(found: Sequence[HandedIn]) -> list[HandedIn]:
     return [file for file in every if len(file.path.parts) == 1] or every
 
 
-def _out_of_zip(found: Sequence[HandedIn], into: Path) -> tuple[str, list[HandedIn], list[str]]:
+def _out_of_zip(
+    found: Sequence[HandedIn], into: Path, archives: contextlib.ExitStack
+) -> tuple[str, list[HandedIn], list[str]]:
     """Return the one zip that holds one notebook, what is in it and beside it, and warnings on other zips."""
     warnings: list[str] = []
     holding: list[tuple[str, list[HandedIn]]] = []
     zips = [file for file in found if file.path.suffix.lower() == ".zip" and not file.fault][:_MAX_CANDIDATES]
     for number, file in enumerate(zips):
-        copy = into / f"{number}.zip"
         name = one_line(file.path)
-        try:
-            if why := _copy(file, copy, _MAX_ALL_BYTES):
-                raise ValueError(why)
-            inside = list(files_in_zip(copy.open("rb")))
-        except ValueError as error:
-            warnings.append(f"{name}: expected a notebook, or a zip of one, got a file that cannot be read: {error}.")
-            continue
-        count = sum(one.is_notebook and not one.fault for one in inside)
-        if count == 1:
+        inside = _opened(file, into / f"{number}.zip", archives)
+        count = sum(one.is_notebook and not one.fault for one in inside) if not isinstance(inside, str) else 0
+        if isinstance(inside, str):
+            warnings.append(f"{name}: expected a zip of a notebook, got a file that cannot be read: {inside}.")
+        elif count == 1:
             holding.append((f"{name}/", inside))
         else:
             warnings.append(f"{name}: expected a zip with one notebook, got one with {count}. Did not open it.")
@@ -221,6 +226,16 @@ def _out_of_zip(found: Sequence[HandedIn], into: Path) -> tuple[str, list[Handed
     name, inside = holding[0]
     beside = [file for file in found if file not in zips and not file.is_notebook]
     return name, [*beside, *inside], warnings
+
+
+def _opened(file: HandedIn, copy: Path, archives: contextlib.ExitStack) -> list[HandedIn] | str:
+    """Return what is in a zip, which stays open, or why it cannot be read."""
+    if why := _copy(file, copy, _MAX_ALL_BYTES):
+        return why
+    try:
+        return list(files_in_zip(archives.enter_context(zipfile.ZipFile(copy))))
+    except Exception as error:  # noqa: BLE001 (whatever a student's archive makes its reader raise)
+        return "it is not a zip archive" if isinstance(error, zipfile.BadZipFile) else type(error).__name__
 
 
 def _chosen(assignment: Assignment, notebooks: Sequence[HandedIn], into: Path) -> tuple[HandedIn, Path | None, str]:

@@ -79,7 +79,7 @@ def test_a_mutant_that_keeps_its_points_is_a_hole_until_it_is_justified(tiny):
     assert audit(tiny, OPTIONS).faults == 0
 
 
-def test_entries_that_are_wrong_are_told(tiny):
+def test_entries_that_are_wrong_are_reported(tiny):
     """An entry of no mutant is stale; an equivalent mutant that loses points is a contradiction."""
     mutant = make_mutants(tiny)[0]
     entries = [{"reason": "It is a test.", "mutants": {mutant.id: "", "double-00000000": ""}}]
@@ -96,19 +96,19 @@ def test_an_entry_without_a_reason_is_refused(tiny):
         audit(tiny, OPTIONS)
 
 
-def test_a_rejected_variant_is_told(tiny):
+def test_a_rejected_variant_is_reported(tiny):
     """The check that a right solution fails is named."""
     (tiny.graders / "variants.py").write_text(VARIANT.format(body="x"))
     assert audit(tiny, OPTIONS).rejected == {"by_sum": ("double::test_three",)}
 
 
-def test_points_lost_in_two_exercises_are_told(tiny):
-    """Where a grader calls another exercise's function, its mutants reach it."""
+def test_points_lost_in_two_exercises_are_reported(tiny):
+    """Where a grader calls another exercise's function, its mutants are run by it."""
     lines = ("submission.double(1.5)", 'expect_close(submission.halve(submission.double(1.5)), 1.5, what="halve")')
     grader(tiny, "halve", *lines)
     report = audit(tiny, OPTIONS)
-    assert report.reach["double"] == ("halve",)
-    assert report.reach["halve"] == ()
+    assert report.coverage["double"] == ("halve",)
+    assert report.coverage["halve"] == ()
     assert {one.exercise for one in report.doubly} == {"double"}
 
 
@@ -117,10 +117,10 @@ def test_a_check_by_chance_flips(tiny):
     grader(tiny, "halve", 'expect_close(rng.integers(2), 0, what="a coin")')
     with pytest.raises(GraderError, match="halve::test_halve"):
         audit(tiny, AuditOptions(workers=1, seed=1, flips=20))
-    told = []
-    report = audit(tiny, AuditOptions(workers=1, seed=1, flips=20, exercise="halve"), tell=told.append)
+    found = []
+    report = audit(tiny, AuditOptions(workers=1, seed=1, flips=20, exercise="halve"), on_finding=found.append)
     (steady,) = report.steady
-    assert told[-1] == f"flips: right halve: {steady.flips} of 20 runs: halve::test_halve"
+    assert found[-1] == f"flips: right halve: {steady.flips} of 20 runs: halve::test_halve"
     assert 0 < steady.flips < 20
     assert steady.checks == ("halve::test_halve",)
 
@@ -135,7 +135,7 @@ def test_the_command_prints_and_fails(tiny, tmp_path):
     found = json.loads(result.stdout)["tiny"]
     assert found["holes"] == len(found["survivors"]) > 0
     assert "return 2 + x" in page.read_text(encoding="utf-8")
-    assert "tiny: hole: double-" in result.stderr  # told at once, for who ends the audit before its end
+    assert "tiny: hole: double-" in result.stderr  # reported at once, for who ends the audit before its end
 
 
 def test_an_unknown_exercise_is_refused(tiny, tmp_path):
@@ -164,7 +164,7 @@ def test_four_of_five_named_causes_must_be_right(right, faults):
     assert AuditReport("tiny", 1, wrong=(*named, unnamed)).faults == faults
 
 
-def test_a_misconception_that_is_not_named_is_told():
+def test_a_misconception_that_is_not_named_is_reported():
     """Unless nobody looked for causes."""
     lost = WrongTried("halved", "misconception", "double", True)
     assert AuditReport("tiny", 1, wrong=(lost,)).to_dict()["unnamed_of"] == ["halved"]

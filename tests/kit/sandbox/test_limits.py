@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gradlab_staff.grading.submission import Submission
+from gradlab_staff.grading.submission import open_submission
 from gradlab_staff.sandbox import bubblewrap, seccomp, watchdog
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.limits import Limits, best_cgroup
 from gradlab_staff.sandbox.processes import usage_of
-from gradlab_staff.sandbox.session import Session
 
 SMALL = Limits(memory_mib=400, processes=16, scratch_mib=32)
 UNGROUPED = Limits(memory_mib=400, processes=16, scratch_mib=32, cgroup=False)
@@ -65,8 +64,9 @@ def notebook():
     sessions = []
 
     def make(limits=None, source=HOGS, **options):
-        sessions.append(Session([Cell("cell 1", source)], limits, **options))
-        return Submission(sessions[-1])
+        made = open_submission([Cell("cell 1", source)], limits, **options)
+        sessions.append(made._session)
+        return made
 
     yield make
     for session in sessions:
@@ -107,16 +107,16 @@ def test_a_limit_on_cpu_time_counts_all_processes(notebook):
         notebook(Limits(cpu_s=1, cgroup=False)).busy(3)
 
 
-def test_what_is_in_force_is_said(notebook):
+def test_the_protections_are_recorded(notebook):
     """The record of a verdict names every bound, and the lack of one."""
     with_group, without = notebook(SMALL), notebook(UNGROUPED)
     for nb in (with_group, without):
         nb.status()
-    assert "no cgroup, rlimits, watchdog" in without._session.in_force
+    assert "no cgroup, rlimits, watchdog" in without._session.protections
     group = best_cgroup(SMALL)
     if group is not None:
         group.remove()
-        assert group.kind in with_group._session.in_force
+        assert group.kind in with_group._session.protections
         assert "processes" in group.kind
 
 
@@ -189,9 +189,9 @@ def test_another_user_has_a_user_namespace(tmp_path):
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
         "from gradlab_staff.sandbox.bubblewrap import start_sandbox; from gradlab_staff.sandbox.limits import Limits\n"
-        "sandbox = start_sandbox(Limits()); print(sandbox.in_force); sandbox.stop()"
+        "sandbox = start_sandbox(Limits()); print(sandbox.protections); sandbox.stop()"
     )
-    package = str(bubblewrap.PACKAGE.parent)
+    package = str(bubblewrap.STUDENT_PACKAGE.parent)
     ran = subprocess.run(
         ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", code, package],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},

@@ -47,11 +47,11 @@ def test_grading_refuses_to_start(grade):
 
 
 def test_an_unsafe_verdict_says_that_it_is(grade):
-    """In its record, in the report's remarks, and on the feedback page."""
+    """In its record, in the report's warnings, and on the feedback page."""
     code, entry, root = grade("--unsafe-no-sandbox")
     assert code == 0
     assert entry["score"] == 6
     assert entry["verdict"]["sandbox"] == "NO SANDBOX (--unsafe-no-sandbox): this verdict can be forged"
-    assert entry["verdict"]["remarks"][0].startswith("graded with --unsafe-no-sandbox")
+    assert entry["verdict"]["warnings"][0].startswith("graded with --unsafe-no-sandbox")
     page = (root / "feedback" / "student_01" / "tiny" / "tiny.html").read_text()
     assert "graded with --unsafe-no-sandbox" in page

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,18 @@ import pytest
 
 from gradlab_staff.course import Assignment, Cell, Course, magics
 from gradlab_staff.course.template import stub
-from gradlab_staff.intake import received
-from gradlab_staff.intake.cells import Kind, Plan, find_notebook, plan, read_submission
+from gradlab_staff.intake import notebook
+from gradlab_staff.intake.matching import Kind, match
+from gradlab_staff.intake.notebook import Notebook, open_notebook
+from gradlab_staff.intake.plan import Plan, plan
 
-HERE = Path(__file__).parent / "submissions"
+HERE = Path(__file__).parents[1] / "submissions"
 SOLUTIONS = {"double": "def double(x):\n    return x + x", "step": "step_size = 0.25"}
+
+
+def plan_of(assignment: Assignment, cells: Iterable[Cell]) -> Plan:
+    """The plan of a notebook of these cells."""
+    return plan(assignment, match(assignment, Notebook(tuple(cells))))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +33,7 @@ def tiny() -> Assignment:
 @pytest.fixture
 def planned(tiny: Assignment):
     def planned(name: str) -> Plan:
-        return plan(tiny, read_submission(HERE / name).cells)
+        return plan_of(tiny, open_notebook(HERE / name).cells)
 
     return planned
 
@@ -53,7 +61,7 @@ def test_solved(planned):
     found = planned("solved.ipynb")
     assert labels(found) == ["cell 2 (setup)", "cell 3 (double_solution)", "cell 6 (half)", "cell 7 (step_solution)"]
     assert [code.kind for code in found.code] == [Kind.GIVEN, Kind.SOLUTION, Kind.GIVEN, Kind.SOLUTION]
-    assert found.remarks == ()
+    assert found.warnings == ()
     assert found.solutions == SOLUTIONS
     assert found.unchanged == frozenset()
 
@@ -62,7 +70,7 @@ def test_untouched(planned):
     """An exercise whose cell is as released is unchanged."""
     found = planned("untouched.ipynb")
     assert found.unchanged == {"double", "step"}
-    assert found.remarks == ()
+    assert found.warnings == ()
 
 
 def test_cells_deleted(planned):
@@ -74,7 +82,7 @@ def test_cells_deleted(planned):
         "given cell (half)",
         "cell 1 (step_solution)",
     ]
-    assert found.remarks == (
+    assert found.warnings == (
         "double_solution: expected a code cell, got none. The exercise counts as not attempted.",
         "setup, double, half, step: expected locked cells as released, got none. Used the assignment's own.",
     )
@@ -83,18 +91,18 @@ def test_cells_deleted(planned):
 
 
 def test_all_cells_deleted(tiny):
-    """Of an empty notebook there is one remark, and everything is a stub."""
-    found = plan(tiny, ())
-    (remark,) = found.remarks
-    assert remark == "expected the assignment's cells, got none of them. All exercises count as not attempted."
+    """Of an empty notebook there is one warning, and everything is a stub."""
+    found = plan_of(tiny, ())
+    (warning,) = found.warnings
+    assert warning == "expected the assignment's cells, got none of them. All exercises count as not attempted."
     assert labels(found)[0] == "given cell (setup)"
     assert found.solutions == {}
 
 
 def test_last_given_cell_deleted(tiny):
     """A given cell that nothing follows is put after the last that goes before it."""
-    cells = [cell for cell in read_submission(HERE / "solved.ipynb").cells if cell.id in ("setup", "double_solution")]
-    assert labels(plan(tiny, cells)) == [
+    cells = [cell for cell in open_notebook(HERE / "solved.ipynb").cells if cell.id in ("setup", "double_solution")]
+    assert labels(plan_of(tiny, cells)) == [
         "cell 1 (setup)",
         "cell 2 (double_solution)",
         "given cell (half)",
@@ -106,7 +114,7 @@ def test_cells_duplicated(planned):
     """Both copies run, and the last definition counts."""
     found = planned("cells_duplicated.ipynb")
     assert run(found)["double"](1) == 3
-    assert found.remarks == (
+    assert found.warnings == (
         "double_solution: expected one cell, got cells 3, 4. Ran them all: the last definition counts.",
     )
     assert found.solutions["double"] == f"{SOLUTIONS['double']}\n\n\ndef double(x):\n    return 3 * x"
@@ -125,7 +133,7 @@ def test_setup_copied_and_rewritten(planned):
     assert labels(found)[:2] == ["cell 2 (setup)", "cell 3"]
     assert found.code[1].kind is Kind.OWN
     assert run(found)["helper"] == 3
-    assert found.remarks == ()
+    assert found.warnings == ()
 
 
 def test_cells_reordered(planned):
@@ -137,7 +145,7 @@ def test_cells_reordered(planned):
         "cell 1 (step_solution)",
         "cell 3 (double_solution)",
     ]
-    assert found.remarks == (
+    assert found.warnings == (
         "cell 3 (double_solution): expected it before step, got it after. Kept the submission's order.",
     )
 
@@ -150,7 +158,7 @@ def test_given_cells_edited(planned):
     names = run(found)
     assert {"cmath", "p", "mine"} <= set(names)
     assert names["math"].__name__ == "math"
-    assert found.remarks == (
+    assert found.warnings == (
         "cell 2 (setup): expected a locked cell as released, got it edited. Used the released text.",
         "cell 4 (double): expected a locked cell as released, got it edited. Used the released text.",
     )
@@ -167,7 +175,7 @@ def test_metadata_stripped(planned, name):
         "step_solution)",
     ]
     assert found.solutions == SOLUTIONS
-    assert found.remarks == ()
+    assert found.warnings == ()
 
 
 def test_metadata_odd(planned):
@@ -191,9 +199,9 @@ def test_own_cells(planned):
 
 
 def test_solution_is_markdown(planned):
-    """A solution cell turned into prose is not attempted, and the remark says why."""
+    """A solution cell turned into prose is not attempted, and the warning says why."""
     found = planned("solution_is_markdown.ipynb")
-    assert found.remarks == (
+    assert found.warnings == (
         "double_solution: expected a code cell, got a markdown cell. The exercise counts as not attempted.",
     )
 
@@ -201,7 +209,7 @@ def test_solution_is_markdown(planned):
 def test_magics(planned):
     """IPython's lines become plain Python; a cell in another language is left out; text in strings stays."""
     found = planned("magics.ipynb")
-    assert found.remarks == (
+    assert found.warnings == (
         "cell 2, cell 3, cell 4, cell 5: expected Python, got IPython commands too. Left out the commands.",
     )
     names = run(found)
@@ -214,7 +222,7 @@ def test_magics(planned):
 def test_python2(planned):
     """A cell that does not parse is left out, with Python's own words; the rest runs."""
     found = planned("python2.ipynb")
-    assert found.remarks == (
+    assert found.warnings == (
         "cell 3 (double_solution): expected Python 3, got \"Missing parentheses in call to 'print'. "
         'Did you mean print(...)?" in line 2. Left out the cell.',
     )
@@ -226,41 +234,41 @@ def test_uses_demonstration(planned):
     """A demonstration runs where a solution uses its names."""
     found = planned("uses_demonstration.ipynb")
     assert run(found)["step_size"] == 0.25
-    assert found.remarks == (
-        "demo_twice: expected no solution to need demonstrations, got one that does. Ran them too.",
+    assert found.warnings == (
+        "demo_twice: a solution uses names from these demonstration cells, so they were run as well.",
     )
 
 
 def test_forgotten_variable(tiny):
     """A variable that a function forgot to set does not call for the demonstration that has one of its name."""
-    cells = read_submission(HERE / "solved.ipynb").cells
+    cells = open_notebook(HERE / "solved.ipynb").cells
     forgot = "def double(x):\n    return numbers"
     cells = [Cell("code", forgot, cell.metadata) if cell.id == "double_solution" else cell for cell in cells]
-    assert "demo_twice" not in " ".join(labels(plan(tiny, cells)))
+    assert "demo_twice" not in " ".join(labels(plan_of(tiny, cells)))
 
 
 def test_control_characters(planned):
-    """No control character of a submission gets into a remark."""
-    (remark,) = planned("control_characters.ipynb").remarks
-    assert remark.isprintable()
-    assert 'got "invalid non-printable character U+0007" in line 2' in remark
+    """No control character of a submission gets into a warning."""
+    (warning,) = planned("control_characters.ipynb").warnings
+    assert warning.isprintable()
+    assert 'got "invalid non-printable character U+0007" in line 2' in warning
 
 
 def test_too_much_code(tiny, tmp_path, monkeypatch):
     """Code beyond the limit is not run; what is written is kept, and one cell of data costs no other."""
-    monkeypatch.setattr("gradlab_staff.intake.received._MAX_CODE_CHARS", 60)
+    monkeypatch.setattr("gradlab_staff.intake.notebook._MAX_CODE_CHARS", 60)
     whole = json.loads((HERE / "solved.ipynb").read_text())["cells"]
-    received = read_submission(HERE / "solved.ipynb")
-    assert "got more. Ran no code from there on." in received.remarks[0]
-    assert sum(len(cell.source) for cell in received.cells if cell.cell_type == "code") <= 60
-    assert len(received.cells) == len(whole)
-    monkeypatch.setattr("gradlab_staff.intake.received._MAX_CODE_CHARS", 10_000)
+    opened = open_notebook(HERE / "solved.ipynb")
+    assert "got more. Ran no code from there on." in opened.warnings[0]
+    assert sum(len(cell.source) for cell in opened.cells if cell.cell_type == "code") <= 60
+    assert len(opened.cells) == len(whole)
+    monkeypatch.setattr("gradlab_staff.intake.notebook._MAX_CODE_CHARS", 10_000)
     content = json.loads((HERE / "solved.ipynb").read_text())
     content["cells"].insert(0, {"cell_type": "code", "metadata": {}, "source": "log = '" + "x" * 300_000 + "'"})
     (tmp_path / "long.ipynb").write_text(json.dumps(content))
-    found = plan(tiny, read_submission(tmp_path / "long.ipynb").cells)
+    found = plan_of(tiny, open_notebook(tmp_path / "long.ipynb").cells)
     assert run(found)["double"](3) == 6
-    assert found.remarks == (
+    assert found.warnings == (
         'cell 1: expected Python 3, got "the cell is longer than 32768 characters". Left out the cell.',
     )
 
@@ -274,8 +282,8 @@ def test_two_exercises_in_one_cell(tiny):
         for cell in tiny.cells
     ]
     own = Cell("code", "\n\n".join(SOLUTIONS.values()), {})
-    assert plan(tiny, stubs).unchanged == {"double", "step"}
-    assert plan(tiny, [*stubs, own]).unchanged == frozenset()
+    assert plan_of(tiny, stubs).unchanged == {"double", "step"}
+    assert plan_of(tiny, [*stubs, own]).unchanged == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -284,19 +292,19 @@ def test_two_exercises_in_one_cell(tiny):
     ids=["unary", "brackets", "sum", "null", "digits", "long"],
 )
 def test_hostile_source(tiny, source):
-    """Code that would break the parser is left out with a remark."""
-    cells = read_submission(HERE / "solved.ipynb").cells
+    """Code that would break the parser is left out with a warning."""
+    cells = open_notebook(HERE / "solved.ipynb").cells
     (index,) = (i for i, cell in enumerate(cells) if cell.id == "double_solution")
     hostile = [*cells[:index], Cell("code", source, cells[index].metadata), *cells[index + 1 :]]
-    found = plan(tiny, hostile)
-    assert "expected Python 3" in " ".join(found.remarks)
+    found = plan_of(tiny, hostile)
+    assert "expected Python 3" in " ".join(found.warnings)
     assert labels(found) == ["cell 2 (setup)", "cell 6 (half)", "cell 7 (step_solution)"]
 
 
 def test_too_many_magics(tiny):
     """A cell of nothing but magics ends, and is left out."""
-    cells = read_submission(HERE / "solved.ipynb").cells
-    assert "expected Python 3" in plan(tiny, [*cells, Cell("code", "!ls\n" * 500, {})]).remarks[0]
+    cells = open_notebook(HERE / "solved.ipynb").cells
+    assert "expected Python 3" in plan_of(tiny, [*cells, Cell("code", "!ls\n" * 500, {})]).warnings[0]
 
 
 def test_stub_quotes():
@@ -321,10 +329,10 @@ def test_stub_quotes():
     ],
 )
 def test_unreadable(name, reason):
-    """A file that is no notebook gives no cells, and a remark with the reason."""
-    found = read_submission(HERE / name)
+    """A file that is no notebook gives no cells, and a warning with the reason."""
+    found = open_notebook(HERE / name)
     assert (found.cells, found.readable) == ((), False)
-    assert found.remarks[0].startswith(f"expected a notebook, got a file that cannot be read: {reason}")
+    assert found.warnings[0].startswith(f"expected a notebook, got a file that cannot be read: {reason}")
 
 
 @pytest.mark.parametrize("name", ["utf8_bom.ipynb", "utf16.ipynb", "latin1.ipynb", "surrogates.ipynb"])
@@ -332,45 +340,45 @@ def test_encodings(planned, name):
     """The encoding of the file costs nothing."""
     assert run(planned(name))["double"](2) == 4
     expected = ("expected UTF-8, got another encoding. Replaced what could not be read.",) if "latin" in name else ()
-    assert read_submission(HERE / name).remarks == expected
+    assert open_notebook(HERE / name).warnings == expected
 
 
 def test_surrogates():
     """Two halves are one character, a lone half is replaced: every source can be sent on as UTF-8."""
-    source = next(c.source for c in read_submission(HERE / "surrogates.ipynb").cells if c.id == "step_solution")
+    source = next(c.source for c in open_notebook(HERE / "surrogates.ipynb").cells if c.id == "step_solution")
     assert "😀" in source
     assert b"\xef\xbf\xbd" in source.encode()
 
 
 def test_odd_cells():
-    """What is not a cell is left out, with a remark, and the cell numbers stay."""
-    found = read_submission(HERE / "odd_cells.ipynb")
+    """What is not a cell is left out, with a warning, and the cell numbers stay."""
+    found = open_notebook(HERE / "odd_cells.ipynb")
     assert [cell.source for cell in found.cells if cell.cell_type == "code"] == ["a = 1\nb = 2", "c = 1\nd = 2"]
     assert found.cells[8].source == "a = 1\nb = 2"
-    assert found.remarks == ("expected cells with a type and a source, got 8 without. Left them out.",)
+    assert found.warnings == ("expected cells with a type and a source, got 8 without. Left them out.",)
 
 
 def test_too_many_cells(tmp_path, monkeypatch):
     """Cells beyond the limit are left out."""
-    monkeypatch.setattr(received, "_MAX_CELLS", 3)
-    found = read_submission(HERE / "solved.ipynb")
+    monkeypatch.setattr(notebook, "_MAX_CELLS", 3)
+    found = open_notebook(HERE / "solved.ipynb")
     assert len(found.cells) == 3
-    assert found.remarks == ("expected at most 3 cells, got 8. Left out the rest.",)
+    assert found.warnings == ("expected at most 3 cells, got 8. Left out the rest.",)
 
 
 def test_nested_too_deeply(tmp_path):
-    """JSON that would break the parser is a remark."""
+    """JSON that would break the parser is a warning."""
     path = tmp_path / "deep.ipynb"
     path.write_text("[" * 200_000)
-    assert "nested too deeply" in read_submission(path).remarks[0]
+    assert "nested too deeply" in open_notebook(path).warnings[0]
 
 
 def test_too_large(tmp_path):
-    """A file beyond the limit is not opened for reading; the remark states both sizes."""
+    """A file beyond the limit is not opened for reading; the warning states both sizes."""
     path = tmp_path / "large.ipynb"
     with path.open("wb") as file:
-        file.truncate(received.MAX_NOTEBOOK_BYTES + (1 << 20))
-    assert "it has 513 MiB, and 512 MiB are read at most" in read_submission(path).remarks[0]
+        file.truncate(notebook.MAX_NOTEBOOK_BYTES + (1 << 20))
+    assert "it has 513 MiB, and 512 MiB are read at most" in open_notebook(path).warnings[0]
 
 
 def test_200_mib(tmp_path, tiny):
@@ -380,7 +388,7 @@ def test_200_mib(tmp_path, tiny):
     path = tmp_path / "tiny.ipynb"
     path.write_text(json.dumps(content))
     del content
-    assert plan(tiny, read_submission(path).cells).solutions == SOLUTIONS
+    assert plan_of(tiny, open_notebook(path).cells).solutions == SOLUTIONS
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2 << 20  # KiB
 
 
@@ -388,89 +396,5 @@ def test_not_regular(tmp_path):
     """A pipe or a link is refused, and nothing waits for it."""
     os.mkfifo(tmp_path / "pipe.ipynb")
     (tmp_path / "link.ipynb").symlink_to(HERE / "solved.ipynb")
-    assert "it is not a regular file" in read_submission(tmp_path / "pipe.ipynb").remarks[0]
-    assert not read_submission(tmp_path / "link.ipynb").readable
-
-
-# --- finding
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Fills a folder: names to fixtures."""
-
-    def folder(**files: str) -> Path:
-        for name, fixture in files.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes((HERE / fixture).read_bytes())
-        return tmp_path
-
-    return folder
-
-
-def test_find_expected(folder, tiny):
-    """The expected name needs no remark; checkpoints and hidden files are nobody's work."""
-    files = {".ipynb_checkpoints/tiny-checkpoint.ipynb": "solved.ipynb", "._tiny.ipynb": "empty.ipynb"}
-    path, remarks = find_notebook(folder(**{"tiny.ipynb": "solved.ipynb"}, **files), tiny)
-    assert (path.name, remarks) == ("tiny.ipynb", [])
-
-
-def test_find_wrong_name(folder, tiny):
-    """A single notebook is taken whatever its name; the remark can be printed."""
-    path, remarks = find_notebook(folder(**{"my\n\x1b[31m hw (1).IPYNB": "solved.ipynb"}), tiny)
-    assert path.read_bytes() == (HERE / "solved.ipynb").read_bytes()
-    assert remarks == ["expected tiny.ipynb, got my [31m hw (1).IPYNB. Graded it."]
-
-
-def test_find_undecodable_name(folder, tiny):
-    """A file name that is no UTF-8 is found and can be named."""
-    path = os.fsencode(folder()) + b"/\xff.ipynb"
-    Path(os.fsdecode(path)).write_bytes((HERE / "solved.ipynb").read_bytes())
-    found, remarks = find_notebook(folder(), tiny)
-    assert read_submission(found).readable
-    assert remarks[0].isprintable()
-
-
-def test_find_among_several(folder, tiny):
-    """The expected name wins; the others are named."""
-    path, remarks = find_notebook(folder(**{"tiny.ipynb": "untouched.ipynb", "a.ipynb": "solved.ipynb"}), tiny)
-    assert path.name == "tiny.ipynb"
-    assert remarks == ["expected one notebook, got 2. Not graded: a.ipynb."]
-
-
-def test_find_by_cells(folder, tiny):
-    """Of several with other names, the one with most of the assignment's cells is taken."""
-    files = {"a.ipynb": "invalid_json.ipynb", "b.ipynb": "cells_deleted.ipynb", "c.ipynb": "solved.ipynb"}
-    path, remarks = find_notebook(folder(**files), tiny)
-    assert path.name == "c.ipynb"
-    assert remarks == [
-        "expected tiny.ipynb, got c.ipynb. Graded it.",
-        "expected one notebook, got 3. Not graded: a.ipynb, b.ipynb.",
-    ]
-
-
-def test_find_in_subfolder(folder, tiny):
-    """A notebook in an unpacked sub-folder is found."""
-    path, remarks = find_notebook(folder(**{"hw/tiny/tiny.ipynb": "solved.ipynb"}), tiny)
-    assert path.name == "tiny.ipynb"
-    assert remarks == ["expected tiny.ipynb, got hw/tiny/tiny.ipynb. Graded it."]
-
-
-def test_find_none(folder, tiny, tmp_path):
-    """An empty folder, no folder and a linked folder give no notebook and a remark."""
-    assert find_notebook(folder(), tiny) == (None, ["expected tiny.ipynb, got no notebook in the folder."])
-    assert find_notebook(tmp_path / "absent", tiny) == (None, ["expected a folder with tiny.ipynb, got none."])
-    (tmp_path / "linked").symlink_to(HERE)
-    told = "expected a folder with tiny.ipynb, got a symbolic link. Copy the folder itself."
-    assert find_notebook(tmp_path / "linked", tiny) == (None, [told])
-
-
-def test_find_link(folder, tiny):
-    """A linked notebook is refused, and another one beside it taken."""
-    where = folder(**{"other.ipynb": "solved.ipynb"})
-    (where / "tiny.ipynb").symlink_to(HERE / "solved.ipynb")
-    (where / "linked").symlink_to(HERE)
-    path, remarks = find_notebook(where, tiny)
-    assert path.name == "other.ipynb"
-    assert remarks[0] == "tiny.ipynb: expected a file, got a symbolic link. Did not open it."
+    assert "it is not a regular file" in open_notebook(tmp_path / "pipe.ipynb").warnings[0]
+    assert not open_notebook(tmp_path / "link.ipynb").readable

@@ -1,0 +1,324 @@
+"""What was handed in is read once, into a private copy, in order: renamed, out of folders, out of a zip, bounded."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from gradlab_staff.course import Assignment, Course
+from gradlab_staff.errors import GradlabError
+from gradlab_staff.grading.batch import match_received
+from gradlab_staff.intake import received as module
+from gradlab_staff.intake.notebook import open_notebook
+from gradlab_staff.intake.received import Received, open_inbox, receive
+
+HERE = Path(__file__).parents[1] / "submissions"
+SOLVED = (HERE / "solved.ipynb").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Assignment:
+    return Course(HERE / "course").assignment("tiny")
+
+
+@pytest.fixture
+def handed_in(tmp_path):
+    """The folder of a submission; fill it by calling it with names and fixtures or bytes."""
+    folder = tmp_path / "submitted" / "student_01" / "tiny"
+    folder.mkdir(parents=True)
+
+    def fill(files=None, **more):
+        for name, content in {**(files or {}), **more}.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes((HERE / content).read_bytes() if isinstance(content, str) else content)
+        return folder
+
+    return fill
+
+
+@pytest.fixture
+def copy(tiny, tmp_path):
+    """The private copy of what lies in a folder."""
+
+    def make(folder: Path) -> Received:
+        return receive(tiny, folder, tmp_path / f"copy-{len(list(tmp_path.glob('copy-*')))}")
+
+    return make
+
+
+def zipped(path, files):
+    """A zip with these files; those that are text become links."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name)
+            if isinstance(content, str):
+                info.external_attr = 0o120777 << 16
+            archive.writestr(info, content)
+    return path.read_bytes()
+
+
+# --- which notebook
+
+
+def test_the_expected_name_needs_no_warning(handed_in, copy):
+    """Checkpoints and hidden files are nobody's work."""
+    files = {".ipynb_checkpoints/tiny-checkpoint.ipynb": "solved.ipynb", "._tiny.ipynb": "empty.ipynb"}
+    got = copy(handed_in({"tiny.ipynb": "solved.ipynb", **files}))
+    assert (got.notebook.read_bytes(), got.name, got.warnings) == (SOLVED, "tiny.ipynb", ())
+
+
+def test_a_single_notebook_is_taken_whatever_its_name(handed_in, copy):
+    """The warning can be printed, and the copy has the assignment's name."""
+    got = copy(handed_in({"my\n\x1b[31m hw (1).IPYNB": "solved.ipynb"}))
+    assert got.notebook.read_bytes() == SOLVED
+    assert got.notebook.name == "tiny.ipynb"
+    assert got.warnings == ("expected tiny.ipynb, got my [31m hw (1).IPYNB. Graded it.",)
+
+
+def test_a_name_that_is_no_utf8_is_found(handed_in, copy):
+    """And can be named."""
+    Path(os.fsdecode(os.fsencode(handed_in()) + b"/\xff.ipynb")).write_bytes(SOLVED)
+    got = copy(handed_in())
+    assert open_notebook(got.notebook).readable
+    assert got.warnings[0].isprintable()
+
+
+def test_of_several_the_expected_name_wins(handed_in, copy):
+    """The others are named."""
+    got = copy(handed_in({"tiny.ipynb": "untouched.ipynb", "a.ipynb": "solved.ipynb"}))
+    assert got.notebook.read_bytes() == (HERE / "untouched.ipynb").read_bytes()
+    assert got.warnings == ("expected one notebook, got 2. Not graded: a.ipynb.",)
+
+
+def test_of_others_the_one_with_most_of_the_cells_is_taken(handed_in, copy):
+    """A broken one and a shorter one lose."""
+    files = {"a.ipynb": "invalid_json.ipynb", "b.ipynb": "cells_deleted.ipynb", "c.ipynb": "solved.ipynb"}
+    got = copy(handed_in(files))
+    assert got.notebook.read_bytes() == SOLVED
+    assert got.warnings == (
+        "expected tiny.ipynb, got c.ipynb. Graded it.",
+        "expected one notebook, got 3. Not graded: a.ipynb, b.ipynb.",
+    )
+
+
+def test_a_notebook_in_a_folder_is_found(handed_in, copy):
+    """What lies beside it there lies beside the copy; the time stamp is the exchange's, at the top."""
+    got = copy(handed_in({"hw/tiny/tiny.ipynb": "solved.ipynb", "hw/tiny/mine.py": b"x = 1", "timestamp.txt": b"now"}))
+    assert got.notebook.read_bytes() == SOLVED
+    assert got.warnings == ("expected tiny.ipynb, got hw/tiny/tiny.ipynb. Graded it.",)
+    assert {name: path.read_bytes() for name, path in got.files.items()} == {
+        "mine.py": b"x = 1",
+        "timestamp.txt": b"now",
+    }
+
+
+@pytest.mark.parametrize("count", [3_000, 12_000])
+def test_data_files_hide_no_notebook(handed_in, copy, count):
+    """Thousands of them before its name: it is found, and the files beside it stay bounded."""
+    folder = handed_in({f"a{number:05}.dat": b"" for number in range(count)} | {"tiny.ipynb": "solved.ipynb"})
+    got = copy(folder)
+    assert got.notebook.read_bytes() == SOLVED
+    assert len(got.files) == 200
+
+
+def test_nothing_handed_in_is_said(handed_in, copy, tmp_path):
+    """An empty folder, no folder and a linked folder give no notebook and a warning."""
+    assert copy(handed_in()).warnings == ("expected tiny.ipynb, got no notebook in the folder.",)
+    assert copy(tmp_path / "absent").warnings == ("expected a folder with tiny.ipynb, got none.",)
+    (tmp_path / "linked").symlink_to(HERE)
+    got = copy(tmp_path / "linked")
+    assert got.notebook is None
+    assert got.warnings == ("expected a folder with tiny.ipynb, got a symbolic link. Copy the folder itself.",)
+
+
+def test_links_and_pipes_are_named_and_not_opened(handed_in, copy):
+    """Another notebook beside them is taken; nothing behind a link is copied, and nothing waits for a pipe."""
+    folder = handed_in({"other.ipynb": "solved.ipynb"})
+    (folder / "tiny.ipynb").symlink_to(HERE / "solved.ipynb")
+    (folder / "linked").symlink_to(HERE)
+    (folder / "secret.txt").symlink_to("/etc/passwd")
+    (folder / "folder.ipynb").mkdir()
+    os.mkfifo(folder / "pipe.ipynb")
+    os.mkfifo(folder / "pipe.txt")
+    got = copy(folder)
+    assert got.name == "other.ipynb"
+    assert got.files == {}
+    assert set(got.warnings[:3]) == {
+        "folder.ipynb: expected a file, got a folder. Did not open it.",
+        "pipe.ipynb: expected a file, got something else. Did not open it.",
+        "tiny.ipynb: expected a file, got a symbolic link. Did not open it.",
+    }
+
+
+def test_a_notebook_that_is_too_large_is_unreadable(handed_in, copy, tiny):
+    """It is not copied; the warning states both sizes."""
+    folder = handed_in({"tiny.ipynb": b""})
+    os.truncate(folder / "tiny.ipynb", 513 << 20)
+    got = copy(folder)
+    assert got.notebook is None
+    assert got.warnings == (
+        "expected a notebook, got a file that cannot be read: it has 513 MiB, and 512 MiB are read at most.",
+    )
+    assert not match_received(tiny, got).readable
+
+
+# --- zips
+
+
+def test_a_zip_of_one_notebook_is_the_submission(handed_in, copy):
+    """With the files beside it; what a Mac adds to a zip is nobody's work."""
+    folder = handed_in({"notes.txt": b"n"})
+    files = {"hw3/work.ipynb": SOLVED, "hw3/mine.py": b"x = 1", "__MACOSX/hw3/._work.ipynb": b"", "top.txt": b"t"}
+    zipped(folder / "hw3_final.ZIP", files)
+    got = copy(folder)
+    assert got.notebook.read_bytes() == SOLVED
+    assert got.warnings == ("expected tiny.ipynb, got hw3_final.ZIP/hw3/work.ipynb. Graded it.",)
+    assert sorted(got.files) == ["mine.py", "notes.txt", "top.txt"]
+
+
+def test_a_notebook_beside_a_zip_wins(handed_in, copy):
+    """The zip is a file beside it."""
+    folder = handed_in({"tiny.ipynb": "solved.ipynb"})
+    zipped(folder / "old.zip", {"tiny.ipynb": b"{}"})
+    got = copy(folder)
+    assert (got.notebook.read_bytes(), got.warnings) == (SOLVED, ())
+    assert list(got.files) == ["old.zip"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../escaped.ipynb", "/tmp/escaped.ipynb", "a/../../escaped.ipynb", "..\\escaped.ipynb"]
+)
+def test_nothing_of_a_zip_lands_outside(handed_in, copy, tmp_path, name):
+    """A name that leads out of the archive names no file."""
+    folder = handed_in()
+    zipped(folder / "evil.zip", {name: SOLVED, name.replace("ipynb", "txt"): b"x"})
+    got = copy(folder)
+    assert got.notebook is None
+    assert "expected a zip with one notebook, got one with 0" in got.warnings[0]
+    assert not list(tmp_path.rglob("*escaped*"))
+
+
+def test_links_in_a_zip_are_left_alone(handed_in, copy):
+    """They hold a path, and nothing of what it names."""
+    folder = handed_in()
+    zipped(folder / "hw.zip", {"tiny.ipynb": SOLVED, "passwd.txt": "/etc/passwd"})
+    got = copy(folder)
+    assert got.notebook.read_bytes() == SOLVED
+    assert got.files == {}
+
+
+def test_a_zip_that_unpacks_to_more_than_it_states_is_cut_off(handed_in, copy, monkeypatch):
+    """The bytes that come are counted, not those that are promised."""
+    monkeypatch.setattr(module, "_MAX_FILE_BYTES", 1000)
+    folder = handed_in()
+    path = folder / "bomb.zip"
+    zipped(path, {"tiny.ipynb": SOLVED, "bomb.txt": b"0" * 100_000})
+    raw = path.read_bytes().replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    path.write_bytes(raw)
+    got = copy(folder)
+    assert got.notebook.read_bytes() == SOLVED
+    assert got.files == {}
+
+
+@pytest.mark.parametrize(
+    ("files", "warning"),
+    [
+        ({"a.ipynb": SOLVED, "b.ipynb": SOLVED}, "hw.zip: expected a zip with one notebook, got one with 2."),
+        ({"a.txt": b""}, "hw.zip: expected a zip with one notebook, got one with 0."),
+    ],
+)
+def test_a_zip_of_none_or_several_is_named(handed_in, copy, files, warning):
+    """Nobody chooses for the student; nothing is silent."""
+    folder = handed_in()
+    zipped(folder / "hw.zip", files)
+    got = copy(folder)
+    assert got.notebook is None
+    assert got.warnings[0].startswith(warning)
+
+
+def test_a_file_that_is_no_zip_is_named(handed_in, copy):
+    """As is one that nobody can open."""
+    got = copy(handed_in({"hw.zip": b"PK\x03\x04 and no more"}))
+    assert got.warnings[0] == (
+        "hw.zip: expected a zip of a notebook, got a file that cannot be read: it is not a zip archive."
+    )
+
+
+# --- one copy
+
+
+def test_what_is_swapped_after_it_was_received_changes_nothing(handed_in, copy, tiny):
+    """Fingerprint, cells and files are those of the copy."""
+    folder = handed_in({"tiny.ipynb": "untouched.ipynb", "mine.py": b"x = 1"})
+    got = copy(folder)
+    handed_in({"tiny.ipynb": "solved.ipynb", "mine.py": b"x = 2"})
+    assert [cell.released for cell in match_received(tiny, got).cells if cell.id == "double_solution"] == [True]
+    assert got.files["mine.py"].read_bytes() == b"x = 1"
+    assert copy(folder).digest != got.digest
+
+
+def test_the_fingerprint_is_that_of_what_counts(handed_in, copy):
+    """The same again where nothing changed; another where a file beside, or a warning, did."""
+    first = copy(handed_in({"tiny.ipynb": "solved.ipynb"})).digest
+    assert copy(handed_in()).digest == first
+    second = copy(handed_in({"mine.py": b"x = 1"})).digest
+    third = copy(handed_in({"copy.ipynb": "solved.ipynb"})).digest
+    assert len({first, second, third}) == 3
+
+
+def test_files_beside_are_bounded(handed_in, copy):
+    """At most 16 MiB each and 64 MiB in all; compiled Python and the notebooks that are not graded are left out."""
+    folder = handed_in({"tiny.ipynb": "solved.ipynb", "x.pyc": b"", "other.ipynb": b"{}"})
+    for number, size in enumerate([17, *[15] * 6]):
+        (folder / f"{number}.bin").touch()
+        os.truncate(folder / f"{number}.bin", size << 20)
+    assert sorted(copy(folder).files) == ["1.bin", "2.bin", "3.bin", "4.bin"]
+
+
+# --- the inbox
+
+
+def test_the_copies_go_with_the_run(tiny, handed_in, tmp_path):
+    """And those of a run that was killed go with the next one; those of a run beside this one stay."""
+    course = Course(tmp_path)
+    received = tmp_path / ".gradlab" / "received"
+    code = (
+        "import os, pathlib, sys; from gradlab_staff.course import Course\n"
+        "from gradlab_staff.intake.received import open_inbox\n"
+        "with open_inbox(Course(pathlib.Path(sys.argv[1]))) as inbox:\n"
+        "    (inbox.folder / 'secret').write_text('x'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    (left,) = received.glob("run-*/secret")
+    with open_inbox(course) as first:
+        assert not left.exists()
+        with open_inbox(course):
+            assert first.folder.is_dir()
+            got = receive(tiny, handed_in({"tiny.ipynb": "solved.ipynb"}), first.place())
+            assert got.notebook.is_relative_to(first.folder)
+            got.discard()
+            assert not got.folder.exists()
+    assert list(received.iterdir()) == []
+
+
+def test_a_course_that_cannot_be_written_is_named(tmp_path):
+    """Before anything is graded."""
+    (tmp_path / ".gradlab").write_text("a file where a folder should be")
+    with (
+        pytest.raises(GradlabError, match=r"received: expected to write private copies.*Graded nothing"),
+        open_inbox(Course(tmp_path)),
+    ):
+        pass
+
+
+def test_the_outputs_of_a_notebook_are_read_with_it(handed_in, copy, tiny):
+    """Safe to show, and opened once: what is swapped after that is not quoted."""
+    content = json.loads(SOLVED)
+    content["cells"][2]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "\x1b[31mred\u202e"}]
+    matched = match_received(tiny, copy(handed_in({"tiny.ipynb": json.dumps(content).encode()})))
+    assert [output["text"] for cell in matched.cells for output in cell.cell.outputs] == ["red"]
