@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["EXPRESSIONS", "Scope"]
+__all__ = ["ARITHMETIC", "EXPRESSIONS", "Scope"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _changed(node: ast.expr, **fields: Any) -> Any:
 
 # --- arithmetic and conditions ---
 
-_ARITHMETIC: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
+ARITHMETIC: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.Add: (ast.Sub,),
     ast.Sub: (ast.Add,),
     ast.Mult: (ast.Div, ast.Add),
@@ -62,6 +62,8 @@ _ARITHMETIC: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.Pow: (ast.Mult,),
     ast.MatMult: (ast.Mult,),
 }
+"""By operator, those that are written for it by mistake, the likeliest first."""
+
 _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.Gt),
     ast.LtE: (ast.Lt, ast.Gt),
@@ -79,7 +81,7 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 def operator_swapped(node: ast.expr, scope: Scope) -> Wrong:
     """Replace an operator: ``−`` by ``+``, ``<`` by ``<=`` or ``>``, ``or`` by ``and``."""
     if isinstance(node, ast.BinOp):
-        yield from (_changed(node, op=other()) for other in _ARITHMETIC.get(type(node.op), ()))
+        yield from (_changed(node, op=other()) for other in ARITHMETIC.get(type(node.op), ()))
     elif isinstance(node, ast.Compare):
         for i, op in enumerate(node.ops):
             for other in _COMPARISONS[type(op)]:
