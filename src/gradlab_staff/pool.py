@@ -105,7 +105,8 @@ class Pool:
         """Yield what `do` gives for each of `items`, as it comes; `do` runs in a thread and asks its worker.
 
         Items are taken as workers are free, and no more results are held than there are workers, so that memory does
-        not grow with their number. An exception of `do` ends it all, and comes here; so does who stops asking for results.
+        not grow with their number. An exception of `do` is raised here. It ends the pool, as does a caller who stops
+        asking for results.
         """
         work = _Work(do, iter(items), len(self._workers))
         threads = [threading.Thread(target=work.lead, args=(worker,), daemon=True) for worker in self._workers]

@@ -1,12 +1,15 @@
 """The audit of a tiny course: holes, rejected variants, double jeopardy and flips are found, and only they."""
 
 import json
+import subprocess
+import sys
 
 import click.testing
 import pytest
 from tiny_course import make_course
 
-from gradlab_staff.audit.audit import AuditOptions, audit
+from gradlab_staff.audit.audit import AuditOptions, audit, forget
+from gradlab_staff.audit.kept import open_kept
 from gradlab_staff.audit.mutants import make_mutants
 from gradlab_staff.audit.page import write_page
 from gradlab_staff.audit.report import AuditReport, WrongTried
@@ -215,3 +218,78 @@ def test_a_mistake_that_does_not_fit_the_notebook_is_refused(tiny, returned, exe
     mistakes(tiny, returned, exercise)
     with pytest.raises(CourseError, match=told):
         audit(tiny, OPTIONS)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from gradlab_staff.audit.audit import AuditOptions, audit, forget
+from gradlab_staff.audit.kept import open_kept
+from gradlab_staff.course import Course
+
+done = []
+
+
+def on_progress(stage, number, count):
+    done.append(stage)
+    if done.count("mutants") == 5:
+        os.kill(os.getpid(), 9)
+
+
+audit(Course(Path(sys.argv[1])).assignment("tiny"), AuditOptions(workers=1), on_progress)
+"""
+
+
+def test_an_audit_that_was_killed_goes_on_where_it_stopped(tiny, tmp_path):
+    """The same seed; what was found is not found again; when all is reported, nothing is kept."""
+    run = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert run.returncode == -9, run.stderr
+    (path,) = (tmp_path / ".gradlab" / "audit").iterdir()
+    with path.open("a") as file:
+        file.write('["half of a line')
+    lines = path.read_text().splitlines()
+    seed = json.loads(lines[0])["seed"]
+    assert len(lines) >= 6
+    found = []
+    report = audit(tiny, AuditOptions(workers=1), on_finding=found.append)
+    assert report.seed == seed
+    assert found[0].endswith(f"results kept of an audit that was ended, seed {seed}. Anew: --restart")
+    assert report.faults == 0
+    assert report.summary()["mutants"] == len(make_mutants(tiny))
+    kept = path.read_text().splitlines()
+    assert kept[: len(lines) - 1] == lines[:-1]
+    assert len({json.loads(line)[0] for line in kept[1:] if line.endswith("]")}) == len(kept) - 2
+    forget(tiny)
+    assert not path.exists()
+
+
+def test_what_was_found_of_other_graders_is_not_kept(tiny):
+    """Where a grader has changed, and where another seed or a fresh start is asked for."""
+    first = open_kept(tiny, 1)
+    first.put(["x"], 1)
+    assert open_kept(tiny, 1).get(["x"]) == open_kept(tiny).get(["x"]) == 1
+    assert open_kept(tiny, 1, restart=True).get(["x"]) is None
+    open_kept(tiny, 1).put(["x"], 1)
+    assert open_kept(tiny, 2).get(["x"]) is None
+    open_kept(tiny, 2).put(["x"], 1)
+    grader(tiny, "halve", 'expect_close(submission.halve(3.0), 1.5, what="halve")')
+    assert open_kept(tiny).get(["x"]) is None
+
+
+def test_a_worker_that_dies_costs_one_trial(tiny, monkeypatch):
+    """It is reported as an error, and the audit goes on; the next one tries it again."""
+    monkeypatch.setenv("GRADLAB_TEST_DIES", "1")
+    grader(
+        tiny,
+        "double",
+        "import os, signal",
+        "got = submission.double(3.0)",
+        "if os.environ.get('GRADLAB_TEST_DIES') and got == 9.0: os.kill(os.getpid(), signal.SIGKILL)",
+        'expect_close(got, 6.0, what="double(3)")',
+    )
+    report = audit(tiny, AuditOptions(workers=1, seed=1))
+    died = [line for line in report.errors if "died twice" in line]
+    assert 0 < len(died) == len(report.errors)
+    monkeypatch.delenv("GRADLAB_TEST_DIES")
+    again = audit(tiny, AuditOptions(workers=1, seed=1))
+    assert (again.errors, again.faults) == ((), 0)
