@@ -15,7 +15,7 @@ import resource
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Generic, TypeVar
 
@@ -38,9 +38,11 @@ class Worker:
     """One worker process, started when it is first needed and replaced when it dies or hangs."""
 
     def __init__(self) -> None:
+        # The kernel ends a worker with the thread that started it, so that one thread leads it to the end.
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._process: ProcessPoolExecutor | None = None
         self._dismissed = False
-        self._ending = threading.Lock()
+        self._changing = threading.Lock()  # the thread that leads the worker and the one that ends it both change it
 
     def call(self, function: Callable[..., R], *args: Any, limit_s: float) -> R:
         """Return what a function of a module gives in the worker process; it is tried twice where the process dies.
@@ -50,15 +52,10 @@ class Worker:
         WorkerError
             Where the process died twice, took longer than `limit_s`, or could not be started.
         """
-        error = "the pool is closed"
+        error = ""
         for _ in range(2):
-            if self._dismissed:
-                break
             try:
-                if self._process is None:
-                    # A fresh interpreter: a fork would share the parent's locks and its open gradebook.
-                    self._process = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _be_a_worker)
-                return self._process.submit(function, *args).result(limit_s)
+                return self._begin(function, *args).result(limit_s)
             except BrokenProcessPool:
                 error = "expected a result, but the worker process died twice"
             except TimeoutError:  # once is enough: it would hold up the others as long again
@@ -69,14 +66,23 @@ class Worker:
             self.end()
         raise WorkerError(error)
 
+    def _begin(self, function: Callable[..., R], *args: Any) -> Future[R]:
+        with self._changing:
+            if self._dismissed:
+                raise WorkerError("the pool is closed")
+            if self._process is None:
+                # A fresh interpreter: a fork would share the parent's locks and its open gradebook.
+                self._process = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _be_a_worker)
+            return self._process.submit(function, *args)
+
     def dismiss(self) -> None:
         """End the process, whatever it does, for good."""
-        self._dismissed = True
-        self.end()
+        self.end(dismissed=True)
 
-    def end(self) -> None:
-        """End the process, whatever it does; the next call starts another."""
-        with self._ending:  # both the thread that leads the worker and the one that dismisses it come here
+    def end(self, *, dismissed: bool = False) -> None:
+        """End the process, whatever it does; the next call starts another, unless this is for good."""
+        with self._changing:
+            self._dismissed = self._dismissed or dismissed
             process, self._process = self._process, None
             if process is not None:
                 for child in list((process._processes or {}).values()):
@@ -100,6 +106,8 @@ class Pool:
         """End all worker processes, whatever they do, for good."""
         for worker in self._workers:
             worker.dismiss()
+        for worker in self._workers:
+            worker.thread.shutdown()
 
     def map(self, do: Callable[[Worker, T], R], items: Iterable[T]) -> Iterator[R]:
         """Yield what `do` gives for each of `items`, as it comes; `do` runs in a thread and asks its worker.
@@ -109,19 +117,16 @@ class Pool:
         asking for results.
         """
         work = _Work(do, iter(items), len(self._workers))
-        threads = [threading.Thread(target=work.lead, args=(worker,), daemon=True) for worker in self._workers]
-        for thread in threads:
-            thread.start()
+        leading = [worker.thread.submit(work.lead, worker) for worker in self._workers]
         done = False
         try:
-            yield from work.results(len(threads))
+            yield from work.results(len(leading))
             done = True
         finally:
             work.over.set()
             if not done:  # what is under way is not waited for, nor tried again
                 self.close()
-            for thread in threads:
-                thread.join()
+            wait(leading)
 
 
 class _Work(Generic[T, R]):
