@@ -135,7 +135,7 @@ def test_a_module_beside_the_notebook_is_refused(made, tmp_path):
     released = shutil.copytree(course / "release" / NAME, tmp_path / NAME)
     (released / "helpers.py").write_text("def helper():\n    pass\n")
     (leak,) = leaks(Course(course).assignment(NAME), released)
-    assert leak.startswith("helpers.py: expected linear_regression.ipynb and public_checks.py and pictures")
+    assert leak.startswith("helpers.py: expected only linear_regression.ipynb and public_checks.py and images")
 
 
 def test_every_file_of_the_skeleton_is_in_the_guide(made):
