@@ -6,25 +6,45 @@ export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test lint unit course install system browser clean-class bench audit attacks fuzz
+# A file's tests share what is dear to set up: files are handed out to two workers or more, the largest first.
+PYTEST := $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder
+NBVAL := env -u MPLBACKEND $(BIN)/pytest -q --nbval source -n auto --dist loadfile --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider
+SAMPLE ?=
+
+.PHONY: help demo quick test thorough unit course lint kernels audit attacks fuzz bench install system browser clean-class
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
 
 demo: install  ## for each assignment: release, make a class of 16, grade it, print the table
 	for assignment in two_layer_net dropout inverted_dropout; do $(BIN)/gradlab demo $$assignment || exit 1; done
 
-test: install browser lint  ## everything: lint, types, unit, course and end-to-end tests, nbval
-	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder; tests=$$?; \
-	env -u MPLBACKEND $(BIN)/pytest -q --nbval source -n auto --dist loadfile --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider; notebooks=$$?; \
-	exit $$(( tests > notebooks ? tests : notebooks ))
+quick: lint  ## while you work: lint, types, unit tests, one submission an assignment (a minute)
+	$(PYTEST) -m "not slow and not thorough" tests/kit tests/graders
 
-lint: install  ## ruff and mypy
+test: lint browser  ## lint, types, unit, course and end-to-end tests, nbval (minutes)
+	@$(PYTEST) -m "not thorough"; tests=$$?; $(NBVAL); notebooks=$$?; exit $$(( tests > notebooks ? tests : notebooks ))
+
+thorough: install  ## each misconception loses its own exercise, no other, and is named (minutes; CI runs it after test)
+	$(BIN)/pytest -q -n auto -m thorough
+
+unit: install  ## the packages' own tests
+	$(PYTEST) tests/kit
+
+course: install browser  ## is the course sound? its graders, published figures, releases, the whole line; nbval
+	@$(PYTEST) tests/course tests/graders; tests=$$?; $(NBVAL); notebooks=$$?; exit $$(( tests > notebooks ? tests : notebooks ))
+
+lint: install  ## ruff, mypy, and the layers of the packages
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 
-bench: install  ## what one submission costs
-	$(BIN)/python benchmarks/one_submission.py
+kernels: install  ## are verdicts and figures the same under other kernels of OpenBLAS, one thread and two? (half an hour)
+	$(BIN)/python tests/course/kernels.py
+
+audit: install  ## do the graders let anything wrong through, or mark right work down? SAMPLE=10 is 20 minutes, all is hours
+	$(BIN)/gradlab audit $(if $(SAMPLE),--sample $(SAMPLE) --flips $(SAMPLE),--flips 200) --json --html audit.html > audit.json
 
 attacks: install  ## does any attack of the corpus gain a point, a secret or a process? (minutes)
 	$(BIN)/python tests/attacks/run.py
@@ -32,8 +52,8 @@ attacks: install  ## does any attack of the corpus gain a point, a secret or a p
 fuzz: install  ## the decoder and the reader of notebooks, under inputs that nobody would send (minutes)
 	$(BIN)/python tests/attacks/fuzz.py
 
-audit: install  ## do the graders let anything wrong through, or mark anything right down? writes audit.json and audit.html
-	$(BIN)/gradlab audit --flips 200 --json --html audit.html > audit.json
+bench: install  ## what one submission costs
+	$(BIN)/python benchmarks/one_submission.py
 
 install: system .venv/installed  ## the virtual environment, with the staff tools
 

@@ -44,7 +44,7 @@ def graded(tmp_path_factory):
     """A course with a graded class of sixteen, what was handed in, and the verdicts."""
     course = copy_of_the_course(tmp_path_factory.mktemp("course"))
     made = make_class(course.assignment("dropout"), course.root / "submitted")
-    run = command(course, "gradlab", "grade", "dropout", "--json", "--timeout-s", "10")
+    run = command(course, "gradlab", "grade", "dropout", "--json", "--timeout-s", "5")
     assert run.returncode == 0, run.stderr[-2000:]
     return course, made, json.loads(run.stdout)
 
@@ -86,7 +86,7 @@ def test_misconceptions_are_named(graded):
 def test_a_second_run_is_a_matter_of_seconds(graded):
     """Nothing has changed, so every verdict is reused; the seeds show it."""
     course, _, printed = graded
-    again = json.loads(command(course, "gradlab", "grade", "dropout", "--json", "--timeout-s", "10").stdout)
+    again = json.loads(command(course, "gradlab", "grade", "dropout", "--json", "--timeout-s", "5").stdout)
     before, after = verdicts_of(printed), verdicts_of(again)
     assert {s: v["verdict"]["seed"] for s, v in before.items()} == {s: v["verdict"]["seed"] for s, v in after.items()}
 

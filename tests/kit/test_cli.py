@@ -252,6 +252,7 @@ class TestOtherCommands:
         assert (result.exit_code, result.stderr) == (1, "Error: tiny: expected recordings.py, got none.\n")
 
 
+@pytest.mark.slow
 class TestEndToEnd:
     """Real graders, a real sandbox, a real gradebook."""
 

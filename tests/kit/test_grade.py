@@ -13,6 +13,8 @@ from gradlab_staff.grading.run import GradeOptions
 MISCONCEPTION = '''
 from gradlab_staff.grading import misconception
 
+pytestmark = pytest.mark.slow
+
 
 @misconception(exercise="double", explanation="It is halved.", hint="Twice as much.")
 def halved():

@@ -33,6 +33,7 @@ from gradlab_staff.intake.matching import Matched
 from gradlab_staff.intake.received import open_inbox, receive
 
 pytestmark = [
+    pytest.mark.slow,
     # nbgrader 0.9.6 on recent versions of what it uses; a TA can do nothing about them
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

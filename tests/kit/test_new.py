@@ -20,6 +20,8 @@ from gradlab_staff.course import Course
 from gradlab_staff.releasing.leaks import leaks
 from gradlab_staff.releasing.new import new
 
+pytestmark = pytest.mark.slow
+
 ROOT = Course.find(Path(__file__)).root
 PARTS = ("source", "reference", "release", "tests/graders", "tests/course", "nbgrader_config.py", "pyproject.toml")
 NAME = "linear_regression"

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PROJECTS = {"gradlab": ROOT, "gradlab_staff": ROOT / "src" / "gradlab_staff"}
 

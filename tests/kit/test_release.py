@@ -29,6 +29,8 @@ def halve(nb):
 MISCONCEPTIONS = """\
 from gradlab_staff.grading import misconception
 
+pytestmark = pytest.mark.slow
+
 
 @misconception(exercise="double", explanation="You return x itself.", hint="What is twice x?")
 def forgot_to_double():

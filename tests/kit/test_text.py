@@ -53,6 +53,7 @@ def double(x):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--tb=long", "-vv"), ("--tb=native", "-l")])
 def test_nothing_of_a_submission_acts_on_the_terminal_of_a_regrade(tmp_path, options):
     """`pytest tests/graders/… --submission` prints no escape, whatever tracebacks quote."""

@@ -227,6 +227,8 @@ from gradlab_staff.audit.audit import AuditOptions, audit, forget
 from gradlab_staff.audit.kept import open_kept
 from gradlab_staff.course import Course
 
+pytestmark = pytest.mark.slow
+
 done = []
 
 

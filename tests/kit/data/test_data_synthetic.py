@@ -122,6 +122,7 @@ def train_two_layers(data: dict, keep: float, epochs: int = 25) -> tuple[float, 
     return float(losses[0]), accuracy(X, y), accuracy(X_val, data["y_val"])
 
 
+@pytest.mark.slow
 def test_synthetic_cifar10_is_as_hard_as_cifar10() -> None:
     """On 500 images a net learns them by heart and guesses a third of the others; dropout slows the first."""
     data = get_CIFAR10_data(500, 1000, 0)

@@ -12,6 +12,7 @@ from gradlab_staff.cli import main
 from gradlab_staff.gradebook import book  # noqa: F401 (it puts nbgrader's programs on PATH, once for all tests)
 
 pytestmark = [
+    pytest.mark.slow,
     # nbgrader 0.9.6 on recent versions of what it uses; a TA can do nothing about them
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
