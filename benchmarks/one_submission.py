@@ -43,7 +43,7 @@ class Direct:
 
     def __getattr__(self, name: str) -> Any:
         thing = getattr(self._names, name)
-        return told(thing) if inspect.isfunction(thing) else thing
+        return as_submission(thing) if inspect.isfunction(thing) else thing
 
     def keep(self, value: Any) -> Any:
         return value
@@ -64,7 +64,7 @@ class Direct:
         return trusted
 
 
-def told(function: Callable[..., Any]) -> Callable[..., Any]:
+def as_submission(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function whose exceptions are a submission's."""
 
     @wraps(function)
@@ -89,10 +89,10 @@ class DirectRun(Run):
 
 def numerics_s(assignment: Assignment) -> float:
     """CPU time of the checks alone, in a process of their own, after a warm-up."""
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, __file__, "--numerics", assignment.name], check=True, stdout=subprocess.PIPE, text=True
     )
-    return float(told.stdout)
+    return float(done.stdout)
 
 
 def numerics_here_s(assignment: Assignment) -> float:

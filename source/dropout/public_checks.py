@@ -139,7 +139,7 @@ def _gradient_line(title, net, X, y, grads):
         max(errors.values()) < 1e-3,
         expected="relative errors below 1e-3",
         got=", ".join(f"{name}: {error:.0e}" for name, error in errors.items() if error >= 1e-3) or "all below",
-        hint="the later layers come first in the backward pass: mend the last W that is wrong first",
+        hint="the later layers come first in the backward pass: fix the last W that is wrong first",
     )
 
 

@@ -26,8 +26,21 @@ __all__ = ["main"]
 class _Group(click.Group):
     """Commands that end with one clear message, and no traceback, where the kit cannot do what was asked."""
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with the first sentence of its help as a whole: click cuts it at 45 characters."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [(name, command.get_short_help_str(limit=1000)) for name, command in commands.items() if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error of ours ends it with exit code 1."""
+        """Run the command; an error of ours ends it with exit code 1.
+
+        Raises
+        ------
+        click.ClickException
+            Where the kit cannot do what was asked.
+        """
         try:
             return super().invoke(ctx)
         except GradlabError as error:
@@ -55,7 +68,7 @@ def _course(ctx: click.Context) -> Course:
 
 
 def _assignment(ctx: click.Context, name: str) -> Assignment:
-    """The assignment that was asked for; an unknown name is wrong usage."""
+    """Return the assignment that was asked for; an unknown name is wrong usage."""
     course = _course(ctx)
     try:
         return course.assignment(name)
@@ -153,7 +166,7 @@ def grade(ctx: click.Context, name: str, students: tuple[str, ...], as_json: boo
 @click.argument("name", default="dropout")
 @click.pass_context
 def demo(ctx: click.Context, name: str) -> None:
-    """Show the whole line: release assignment NAME, make a class of 16 in submitted/, grade it into the gradebook."""
+    """Release assignment NAME, make a class of 16 in submitted/, and grade it into the gradebook."""
     assignment = _assignment(ctx, name)
     from gradlab_staff.grading.run import GradeOptions
     from gradlab_staff.releasing.demo import make_class
@@ -175,7 +188,7 @@ def demo(ctx: click.Context, name: str) -> None:
 @click.option("--quick", is_flag=True, help="Stop at the first check that fails; name no causes.")
 @click.option("--workers", type=click.IntRange(1), default=2, show_default=True, metavar="N", help="Runs at once.")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Draw the hidden inputs from this seed.")
-@click.option("--restart", is_flag=True, help="Forget what an audit that was ended has kept.")
+@click.option("--restart", is_flag=True, help="Discard the results of an interrupted audit.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON instead of a table.")
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write them as a page, too.")
 @click.pass_context
@@ -203,7 +216,7 @@ def _finish(ctx: click.Context, run: GradeRun, as_json: bool) -> None:
 
 
 def _submissions(ctx: click.Context, assignment: Assignment, students: tuple[str, ...]) -> dict[str, Path]:
-    """The folder of each submission, by student; of the `students` alone where any are named."""
+    """Return the folder of each submission, by student; of the `students` alone where any are named."""
     root = assignment.course.root / "submitted"
     found = {path.parent.name: path for path in sorted(root.glob(f"*/{assignment.name}")) if path.is_dir()}
     if unknown := [student for student in students if student not in found]:
@@ -233,7 +246,7 @@ def _grade_class(run: GradeRun) -> list[Entry]:
 
 
 def _entered(graded: Iterator[Graded], book: Gradebook) -> Iterator[Entry]:
-    """Each submission, once its verdict is in the gradebook; an error of ours concerns that submission alone."""
+    """Yield each submission once its verdict is in the gradebook; an error of ours concerns that one alone."""
     from gradlab_staff.pages.report import Entry
 
     failed_before = False
@@ -254,7 +267,7 @@ def _entered(graded: Iterator[Graded], book: Gradebook) -> Iterator[Entry]:
 
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[tuple[Callable[[str], None], Callable[[Entry], Entry]]]:
-    """A bar on stderr: what to call when a submission is begun, and when it is done."""
+    """Show a bar on stderr; yield what to call when a submission is begun, and when it is done."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -139,7 +139,7 @@ class _Work(Generic[T, R]):
         self._done: queue.Queue[tuple[str, Any]] = queue.Queue(room)
 
     def lead(self, worker: Worker) -> None:
-        """Have a worker do one item after the other."""
+        """Give a worker one item after the other, until none is left or the map is over."""
         try:
             while not self.over.is_set():
                 with self._taking:

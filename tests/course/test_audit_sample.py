@@ -11,7 +11,7 @@ COURSE = Course.find(Path(__file__))
 
 
 @pytest.mark.parametrize("name", COURSE.assignments)
-def test_a_sample_of_the_audit_finds_nothing_to_mend(name):
+def test_a_sample_of_the_audit_finds_nothing_to_fix(name):
     """Wrong solutions lose points of their own exercise alone, right ones none."""
     report = audit(COURSE.assignment(name), AuditOptions(sample=4, quick=True))
     assert report.faults == 0, report.to_dict()

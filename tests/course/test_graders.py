@@ -93,7 +93,7 @@ def test_the_untouched_release_scores_zero(assignment, tmp_path):
 def test_a_misconception_loses_its_own_exercise_and_is_named(assignment, specs, tmp_path):
     """The exercise that a misconception belongs to loses points, and the feedback names it; no other loses any.
 
-    Where a notebook has two, each is told from the same numbers as it would be alone.
+    Where a notebook has two, each is named from the same numbers as it would be alone.
     """
     wrong = {spec.exercise: spec for spec in specs}
     sources = {name: spec.source for name, spec in wrong.items()}

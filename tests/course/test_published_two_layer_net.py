@@ -111,7 +111,7 @@ def test_training(nb):
 
 
 def test_training_with_faulty_gradients_ends_almost_there(faulty):
-    """C4: 0.0171490858377: a final loss alone cannot tell the two apart."""
+    """C4: 0.0171490858377: a final loss alone cannot distinguish the two."""
     loss = final_loss(faulty)
     assert round(loss, 13) == FACTS["C4.faulty_final_loss"]
     assert loss < FACTS["C4.bound"]

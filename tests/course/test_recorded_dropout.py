@@ -86,7 +86,7 @@ def test_the_experiment_starts_as_recorded(fresh, recorded):
 
 @pytest.mark.parametrize("which", ["fresh", "recorded"])
 def test_the_experiment_shows_its_point(which, request):
-    """The net overfits, and dropout lowers its training accuracy: what the course tells.
+    """The net overfits, and dropout lowers its training accuracy: what the course says.
 
     Only orderings and ranges: the last losses without dropout were 0.0007 to 0.10, with it 4.1 to 4.8; the last
     training accuracies .98 to 1 and .90 to .96; the best validation accuracies .35 to .38.

@@ -47,7 +47,7 @@ def test_dense(activation):
 
 
 def test_dense_starts_small():
-    """Weights are normal with σ = 0.01, or as told; biases are 0; both are float32."""
+    """Weights are normal with σ = 0.01, or as asked; biases are 0; both are float32."""
     for sd in (0.01, 0.3):
         params = Dense(200, 300, sd=sd).params
         assert params["W"].std() == pytest.approx(sd, rel=0.02)
@@ -146,7 +146,7 @@ def test_a_smaller_minibatch_makes_a_smaller_step():
 
 
 def test_training_learns():
-    """Clouds that are far apart are told apart, and the histories have an entry an epoch."""
+    """Clouds that are far apart are separated, and the histories have an entry an epoch."""
     net, clouds = Sequential(Dense(6, 8, "relu", sd=0.3), Dropout(0.2), Dense(8, 3, sd=0.3)), data()
     trainer = Trainer(net, lr=0.5, batch_size=16)
     trainer.fit(clouds, num_epochs=20)

@@ -80,7 +80,7 @@ def test_an_exception_is_shown_with_its_line(notebook, error):
 
 
 def test_an_answer_of_the_wrong_kind_is_shown(notebook):
-    """None where a number should be is told, not raised."""
+    """None where a number should be is reported, not raised."""
     assert "✗ two doubled: expected numbers, got a str" in notebook("def double(x): return 'four'", "double")
 
 
@@ -110,7 +110,7 @@ def test_without_public_checks_the_folder_is_named_as_the_fault(tmp_path, monkey
 
 
 def test_an_unknown_exercise_is_an_error(notebook):
-    """A mistyped id is told, and nothing counts as checked."""
+    """A mistyped id is reported, and nothing counts as checked."""
     with pytest.raises(CourseError, match=r"check\('treble'\): expected a function of this name"):
         notebook("", "treble")
 
@@ -122,7 +122,7 @@ def test_close_judges_numbers(got, ok):
 
 
 def test_close_shows_the_digits_that_differ():
-    """Two numbers that look alike in four digits are told in more."""
+    """Two numbers that look alike in four digits are shown in more."""
     assert str(close("x", 1.00000002, 1.0, tolerance=1e-9)) == "✗ x: expected 1, got 1.00000002"
 
 
@@ -148,7 +148,7 @@ def test_lines_by_hand():
 
 
 def test_attempt_keeps_the_lines_before_an_exception():
-    """What was yielded stays; the last line tells of the exception."""
+    """What was yielded stays; the last line reports the exception."""
 
     def lines():
         yield passed("a")

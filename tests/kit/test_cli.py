@@ -56,7 +56,7 @@ def run(tiny: Assignment) -> Run:
 
 
 class FakeBook:
-    """A gradebook that takes the verdicts that it is told to take."""
+    """A gradebook that takes the verdicts that it is meant to take."""
 
     def __init__(self, refused: tuple[str, ...] = ()) -> None:
         self.refused = refused
@@ -103,6 +103,14 @@ class TestHelp:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout == "[]\n"
 
+    def test_the_list_of_commands_has_whole_sentences(self, run: Run) -> None:
+        """Each command stands in it with the first sentence of its own help, from the capital to the full stop."""
+        listed = " ".join(run("--help").stdout.split())
+        for name, command in main.commands.items():
+            sentence = " ".join((command.help or "").split("\n\n")[0].split())
+            assert f" {name} {sentence} " in listed
+            assert sentence.endswith(".")
+
     @pytest.mark.parametrize("command", ["new", "release", "grade", "record", "demo"])
     def test_every_command_has_an_example(self, run: Run, command: str) -> None:
         """An example says more than the options do."""
@@ -111,7 +119,7 @@ class TestHelp:
         assert f"Example: gradlab {command}" in result.stdout
 
     def test_where_a_required_package_is_missing_it_says_so(self, tmp_path: Path) -> None:
-        """A broken install is told as such."""
+        """A broken install is reported as such."""
         (tmp_path / "click.py").write_text("raise ModuleNotFoundError('no click', name='click')")
         env = {**os.environ, "PYTHONPATH": str(tmp_path)}
         done = subprocess.run([sys.executable, "-m", "gradlab"], capture_output=True, text=True, env=env, check=False)
@@ -153,7 +161,7 @@ class TestGrade:
     """What is printed, and what the exit code says."""
 
     def test_a_low_score_is_no_failure(self, run: Run, fakes: Callable[..., FakeBook]) -> None:
-        """The table tells each student, score by exercise, total and state; then where to look next."""
+        """The table shows each student, score by exercise, total and state; then where to look next."""
         given = verdict(double=0.5, warnings=("expected tiny.ipynb, got x.ipynb.",))
         book = fakes(Graded("student_01", given, cached=True))
         result = run("grade", "tiny")
@@ -167,7 +175,7 @@ class TestGrade:
         assert book.entered == ["student_01"]
 
     def test_a_failure_of_the_kit_is_one(self, run: Run, tiny: Assignment, fakes: Callable[..., FakeBook]) -> None:
-        """It costs no points, stops nobody else, and is told in full."""
+        """It costs no points, stops nobody else, and is reported in full."""
         submit(tiny, "student_02", notebook([]))
         book = fakes(Graded("student_01", None, "the grader broke"), Graded("student_02", verdict("student_02")))
         result = run("grade", "tiny")
@@ -219,7 +227,7 @@ class TestGrade:
 class TestOtherCommands:
     """Each calls its one function."""
 
-    def test_release_tells_the_points(self, run: Run, tiny: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_release_prints_the_points(self, run: Run, tiny: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
         """What was released, and where to look at it."""
         report = ReleaseReport(tiny.release, ("tiny.ipynb",), {"tiny/double": 4.0, "tiny/halve": 2.0}, ())
         monkeypatch.setattr("gradlab_staff.releasing.release.release", lambda assignment: report)
@@ -227,7 +235,7 @@ class TestOtherCommands:
         assert result.exit_code == 0
         assert "     4 points  tiny/double\n     2 points  tiny/halve\nrelease/tiny/ (tiny.ipynb)" in result.stdout
 
-    def test_demo_tells_the_stories_and_grades(
+    def test_demo_prints_the_stories_and_grades(
         self, run: Run, tiny: Assignment, monkeypatch: pytest.MonkeyPatch, fakes: Callable[..., FakeBook]
     ) -> None:
         """Release, class, table."""

@@ -64,7 +64,7 @@ def words(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.split("</head>")[1])).split())
 
 
-def test_every_check_is_told_with_its_reason() -> None:
+def test_every_check_is_shown_with_its_reason() -> None:
     """Outcome, title, weight and message of a check; the misconception with its hint; the stand-in."""
     said = words(feedback_page(graded(), verdict(double=0.5)))
     assert "4 of 6 points" in said
@@ -112,7 +112,7 @@ def test_what_is_still_to_be_marked_is_said() -> None:
 
 
 def test_warnings_stand_first() -> None:
-    """What was odd about the file is told before the points."""
+    """What was odd about the file is said before the points."""
     said = words(feedback_page(graded(), verdict(warnings=("expected tiny.ipynb, got <other>.ipynb.",))))
     assert said.index("got <other>.ipynb.") < said.index("Points by exercise")
 

@@ -115,5 +115,5 @@ def test_a_misconception_that_breaks_a_grader_costs_no_verdict(tiny):
     verdict = grade(tiny, notebook(tiny, "x"), "student_01")
     assert [check.outcome for check in verdict.exercises[0].checks] == ["failed"]
     assert verdict.warnings == (
-        "likely causes were not looked for: a misconception of the course's own breaks a grader.",
+        "likely causes were not looked for: one of the course's misconceptions breaks a grader.",
     )

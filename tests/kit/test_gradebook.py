@@ -186,7 +186,7 @@ class TestRelease:
             save_cells(Course(tiny.course.root).assignment("tiny"))
 
     def test_settings_that_do_not_run_are_named(self, tiny: Assignment) -> None:
-        """A broken nbgrader_config.py is the instructor's to mend."""
+        """A broken nbgrader_config.py is the instructor's to fix."""
         from gradlab_staff.gradebook import make_release
 
         (tiny.course.root / "nbgrader_config.py").write_text("1/0")
@@ -381,7 +381,7 @@ class TestNotebook:
         assert streams[1].endswith("... Output truncated ...")
 
     def test_files_beside_the_notebook(self, tiny: Assignment) -> None:
-        """What was handed in beside it is copied, the assignment's own files win, and links are left out."""
+        """What was handed in beside it is copied, the assignment's own files win, and links are skipped."""
         folder = hand_in(tiny)
         write(folder / "figures" / "net.txt", "mine")
         write(folder / "public_checks.py", "forged")

@@ -158,7 +158,7 @@ def test_read_mask_finds_what_was_kept():
 
 def test_read_mask_refuses_another_scale():
     """A mask that was not divided by p fails, and the evidence says by what it was scaled."""
-    with collect() as evidence, pytest.raises(judge.CheckFailed, match="4 times the input's"):
+    with collect() as evidence, pytest.raises(judge.CheckFailed, match="4 times that of the input"):
         chance.read_mask(np.ones(5), np.ones(5), 0.25)
     assert evidence == {"scale of out": 0.25}
 

@@ -117,7 +117,7 @@ def test_what_is_imported_is_required():
     assert {name.lower() for name in third} <= names
 
 
-def test_a_student_is_told_where_the_pictures_come_from(student):
+def test_the_command_says_where_the_pictures_come_from(student):
     """`gradlab data` names each data set, and how to get the genuine pictures."""
     done = student("data")
     assert (done.returncode, done.stderr) == (0, "")

@@ -59,6 +59,16 @@ def test_links_lead_to_what_exists(paper):
     assert [link for link in links if not leads_somewhere(paper, link)] == []
 
 
+def test_each_module_stands_in_the_architecture_once():
+    """The tables of docs/architecture.md name all modules of both packages, and none that is not there."""
+    section = text_of("docs/architecture.md").split("## Modules\n")[1].split("\n## ")[0]
+    first = re.findall(r"^\| ([^|]+) \|", section, re.MULTILINE)
+    named = [name for cell in first for name in re.findall(r"`([\w/]*\w)`", cell)]
+    packages = [ROOT / "src" / "gradlab", ROOT / "src" / "gradlab_staff"]
+    paths = [path.relative_to(package) for package in packages for path in package.rglob("*.py")]
+    assert sorted(named) == sorted(path.with_suffix("").as_posix() for path in paths if "__" not in path.name)
+
+
 def test_the_glossary_is_alphabetical():
     """A term is found where a reader looks for it, and stands there once."""
     terms = re.findall(r"^- \*\*(.+?)\*\*: ", text_of("docs/glossary.md"), re.MULTILINE)

@@ -51,7 +51,7 @@ def test_same_bytes(tiny):
     assert record(tiny).read_bytes() == first
 
 
-def test_stand_in(tiny, monkeypatch):
+def test_the_data_are_hidden(tiny, monkeypatch):
     """GRADLAB_DATA is hidden from recordings, and back afterwards."""
     monkeypatch.setenv("GRADLAB_DATA", "elsewhere")
     write(tiny, "import os\ndef data(nb):\n    return os.environ.get('GRADLAB_DATA')\n")

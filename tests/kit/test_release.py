@@ -98,7 +98,7 @@ def make_at_once(assignment: Assignment) -> None:
 
 
 def edit(tiny: Assignment, change: Callable[[list[dict]], object], path: Path | None = None) -> Assignment:
-    """Change the cells of a notebook, the instructor's unless told."""
+    """Change the cells of a notebook, the instructor's unless another is named."""
     path = path or tiny.notebook
     content = json.loads(path.read_text())
     change(content["cells"])

@@ -38,7 +38,7 @@ class AuditOptions:
     quick: bool = False
     seed: int | None = None
     restart: bool = False
-    """Whether to forget what an audit that was ended has kept."""
+    """Whether to discard the results of an interrupted audit."""
 
 
 def audit(
@@ -50,7 +50,7 @@ def audit(
     """Audit an assignment's hidden graders, and return what was found.
 
     `progress` is called with a stage, how far it is, and of how many; `on_finding` with what is to be fixed, as soon as
-    it is found. What is found is kept until `forget`: an audit that was ended goes on where it stopped.
+    it is found. What is found is kept until `forget`: an interrupted audit goes on where it stopped.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def audit(
     started = time.monotonic()
     kept = open_kept(assignment, options.seed, restart=options.restart)
     if kept.results:
-        on_finding(f"{len(kept.results)} results kept of an audit that was ended, seed {kept.seed}. Anew: --restart")
+        on_finding(f"{len(kept.results)} results kept from an interrupted audit, seed {kept.seed}. Anew: --restart")
     with Pool(options.workers) as pool:
         one = _Audit(assignment, options, Trials(assignment, pool, kept), progress, on_finding)
         one.measure_coverage()
@@ -195,7 +195,7 @@ class _Audit:
                 self.on_finding(f"hole: {mutant.id}\n{mutant.diff}")
         elif known and not known.either:
             self.contradictions.append(f"{mutant.id}: {', '.join(_failed(results, (mutant.exercise,)))}")
-            self.on_finding(f"recorded as right, and marked down: {self.contradictions[-1]}")
+            self.on_finding(f"recorded as equivalent, but lost points: {self.contradictions[-1]}")
         cause = self.diagnosis.cause(mutant.exercise, results) if killed and not self.options.quick else ""
         return _wrong("mutant", mutant.exercise, tried, cause, False)
 
@@ -227,7 +227,7 @@ class _Audit:
         for tried in self._try("variants", map(self._full, found)):
             if checks := _failed(tried.results[0], self.every):
                 self.rejected[tried.trial.name] = checks
-                self.on_finding(f"right, and marked down: {tried.trial.name}: {', '.join(checks)}")
+                self.on_finding(f"right variant that lost points: {tried.trial.name}: {', '.join(checks)}")
 
     def _full(self, one: Variant) -> Trial:
         exercises = (self.options.exercise,) if self.options.exercise else self.every

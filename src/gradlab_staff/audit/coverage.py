@@ -1,7 +1,7 @@
 """Coverage: whose checks run the code of which exercise. Where none does, no mutant of it can cost the other a point.
 
 Every function and method of a solution cell gets a line that counts; then the hidden graders judge that notebook, and
-after each check the counts are read. Blanks at the top of a cell run before any check: these exercises reach all.
+after each check the counts are read. A blank at the top of a cell runs before any check: it is covered by all.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an audit has found so far, kept as it comes: one that was ended goes on where it stopped."""
+"""What an audit has found so far, kept as it comes: one that was interrupted goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Kept:
 
 
 def open_kept(assignment: Assignment, seed: int | None = None, *, restart: bool = False) -> Kept:
-    """Return what an audit that was ended has kept, or a fresh start.
+    """Return the results kept from an interrupted audit, or a fresh start.
 
     A fresh start is made where there is nothing, where graders, notebook or package have changed since, where another
     `seed` is asked for, and on `restart`.

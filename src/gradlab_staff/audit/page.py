@@ -52,7 +52,7 @@ def _faults(report: AuditReport) -> Iterator[str]:
     for name, checks in report.rejected.items():
         yield f"variant {name}: expected full marks, lost {', '.join(checks)}"
     for line in report.contradictions:
-        yield f"recorded as equivalent, and marked down: {line}"
+        yield f"recorded as equivalent, but lost points: {line}"
     for id in report.stale:
         yield f"{id}: recorded as equivalent, but no mutant has this id. Delete the entry."
     for one_steady in report.steady:

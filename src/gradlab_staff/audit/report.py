@@ -69,7 +69,7 @@ class AuditReport:
     stale: tuple[str, ...] = ()
     """Recorded as equivalent, and made no more."""
     contradictions: tuple[str, ...] = ()
-    """Recorded as equivalent, and marked down."""
+    """Recorded as equivalent, but lost points."""
     errors: tuple[str, ...] = ()
     seconds: float = 0.0
 

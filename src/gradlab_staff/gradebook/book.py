@@ -45,7 +45,7 @@ class Gradebook:
     @classmethod
     @contextlib.contextmanager
     def open(cls, assignment: Assignment) -> Iterator[Gradebook]:
-        """The open gradebook. Where it does not know the assignment yet, its cells are entered first.
+        """Open the gradebook. Where it does not know the assignment yet, its cells are entered first.
 
         Raises
         ------
@@ -101,12 +101,12 @@ class Gradebook:
             db.commit()
         except BaseException:
             db.rollback()
-            if self._autograded_mark(verdict.student) != before:  # the next run tells by it what has been entered
+            if self._autograded_mark(verdict.student) != before:  # the next run sees from it what has been entered
                 self._autograded_notebook(verdict.student).unlink(missing_ok=True)
             raise
 
     def _submission(self, student: str, timestamp: Any) -> Any:
-        """The row of the student's notebook, made with what is above and below it where there is none."""
+        """Return the row of the student's notebook, made with what is above and below it where there is none."""
         db, name = self.rows.db, self.assignment.name
         if db.get(nbgrader.Student, student) is None:
             db.add(nbgrader.Student(id=student))
@@ -124,7 +124,7 @@ class Gradebook:
         return notebook_row(db, self.rows.find_notebook(name, name), submission)
 
     def _score(self, submitted: Any, verdict: Verdict, work: Matched, notebook: dict[str, Any]) -> None:
-        """Scores and automatic comments, by the rules of nbgrader's SaveAutoGrades.
+        """Set scores and automatic comments, by the rules of nbgrader's SaveAutoGrades.
 
         One thing is kinder: what a person has looked at is shown again only where it, or its verdict, has changed.
         """
@@ -143,7 +143,7 @@ class Gradebook:
             comment.auto_comment = warnings or (_NO_RESPONSE if comment.name in unchanged else None)
 
     def _penalise(self, submitted: Any, student: str) -> None:
-        """The late penalty, from the course's plugin, as nbgrader's AssignLatePenalties asks for it."""
+        """Set the late penalty, from the course's plugin, as nbgrader's AssignLatePenalties asks for it."""
         submitted.late_submission_penalty = None
         late_s = submitted.assignment.total_seconds_late
         if late_s > 0:
@@ -161,14 +161,14 @@ class Gradebook:
         return self._autograded(student) / f"{self.assignment.name}.ipynb"
 
     def _autograded_mark(self, student: str) -> int:
-        """What changes when the notebook in ``autograded/`` is written."""
+        """Return a number that changes when the notebook in ``autograded/`` is written."""
         try:
             return self._autograded_notebook(student).stat().st_ino
         except OSError:
             return 0
 
     def _is_entered(self, student: str, notebook: dict[str, Any]) -> bool:
-        """Whether ``autograded/`` already holds this very notebook, with this verdict."""
+        """Return whether ``autograded/`` already holds this very notebook, with this verdict."""
         try:
             return self._autograded_notebook(student).read_text(encoding="utf-8") == _text(notebook)
         except (OSError, ValueError):

@@ -28,7 +28,7 @@ class UnreadExporter(nbgrader.NotebookExporter):  # type: ignore[misc]  # nbgrad
     """Writes notebooks, and hands an empty one to the preprocessors: nbformat fails on many that gradlab can read."""
 
     def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> Any:
-        """What the preprocessors make of an empty notebook."""
+        """Return what the preprocessors make of an empty notebook."""
         empty = nbgrader.from_dict({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": []})
         return self.from_notebook_node(empty, resources=resources, **kw)
 
@@ -37,7 +37,7 @@ class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nb
     """In the place of nbgrader's Execute: grades the submission in the sandbox, and fills the grade cells."""
 
     def preprocess(self, nb: Any, resources: Any) -> Any:
-        """The notebook as ``gradlab grade`` leaves it in ``autograded/``, ready for nbgrader's SaveAutoGrades.
+        """Return the notebook as ``gradlab grade`` leaves it in ``autograded/``, ready for nbgrader's SaveAutoGrades.
 
         Raises
         ------
@@ -66,7 +66,7 @@ def _graded(assignment: Assignment, folder: Path, student: str) -> Graded:
 
 @contextlib.contextmanager
 def _light_workers() -> Iterator[None]:
-    """Worker processes that start from here do not import the main program, which is nbgrader."""
+    """Keep worker processes that start in the block from importing the main program, which is nbgrader."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -82,7 +82,7 @@ class FeedbackExporter(nbgrader.Exporter):  # type: ignore[misc]  # nbgrader has
     output_mimetype = "text/html"
 
     def from_notebook_node(self, nb: Any, resources: Any = None, **_: Any) -> tuple[str, Any]:
-        """The page, and nbconvert's resources.
+        """Return the page, and nbconvert's resources.
 
         Raises
         ------

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def marks_of(submitted: Any) -> Marks:
-    """What the gradebook holds on a submitted notebook: scores, comments, and the late penalty."""
+    """Return what the gradebook holds on a submitted notebook: scores, comments, and the late penalty."""
     comments = {comment.name: str(comment.comment or "") for comment in submitted.comments}
     cells = {
         grade.name: Mark(
@@ -41,7 +41,7 @@ def marks_of(submitted: Any) -> Marks:
 
 
 def notebook_row(db: Any, notebook: Any, submission: Any) -> Any:
-    """The submitted notebook, with a grade and a comment for each cell that has one."""
+    """Return the row of the submitted notebook, with a grade and a comment for each cell that has one."""
     row = next((row for row in submission.notebooks if row.notebook is notebook), None)
     if row is None:
         row = nbgrader.SubmittedNotebook(notebook=notebook, assignment=submission)
@@ -57,7 +57,7 @@ def notebook_row(db: Any, notebook: Any, submission: Any) -> Any:
 
 
 def unchanged_cells(notebook: dict[str, Any]) -> set[str]:
-    """The ids of the solution cells and questions that are as released, by nbgrader's checksum."""
+    """Return the ids of the solution cells and questions that are as released, by nbgrader's checksum."""
     cells = [cell for cell in nbgrader.from_dict(notebook).cells if cell.metadata.get("nbgrader", {}).get("solution")]
     return {c.metadata.nbgrader.grade_id for c in cells if nbgrader.compute_checksum(c) == c.metadata.nbgrader.checksum}
 
@@ -74,7 +74,7 @@ def timestamp_of(received: Received) -> Any:
 
 
 def released_cells(rows: Any, assignment: Assignment) -> Released | None:
-    """The assignment's cells as the gradebook knows them; None where it does not know the assignment."""
+    """Return the assignment's cells as the gradebook knows them; None where it does not know the assignment."""
     try:
         notebook = rows.find_notebook(assignment.name, assignment.name)
     except nbgrader.MissingEntry:
@@ -100,7 +100,13 @@ def released_cells(rows: Any, assignment: Assignment) -> Released | None:
 
 
 def patiently(do: Callable[[], T], url: str) -> T:
-    """What `do` gives; tried again for a minute while another program holds the gradebook."""
+    """Return what `do` gives; try again for a minute while another program holds the gradebook at `url`.
+
+    Raises
+    ------
+    GradebookError
+        Where it stays locked, or is no gradebook of this version of nbgrader's.
+    """
     deadline = time.monotonic() + LOCK_WAIT_S
     while True:
         try:

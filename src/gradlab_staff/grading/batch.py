@@ -29,6 +29,7 @@ SUBMISSION_S = 1800
 """How long one submission may take as a whole, before its worker is ended."""
 MAX_ID_CHARS = 128
 """The longest student id: what nbgrader's gradebook holds."""
+_REMEDY = "Fix its permissions or free some space, and run it again."
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ def grade_all(
     A verdict is reused where neither the submission nor anything that it was judged by has changed, unless `force`.
     All others are judged on the same inputs, new in each run: a worker finds out once what a misconception gives.
     The private copy of a submission is deleted when the next result is asked for.
+
+    Raises
+    ------
+    GradlabError
+        Where private copies cannot be written.
     """
     judged_by = fingerprint_of_course(assignment, repr(options))
     options = replace(options, seed=new_seed() if options.seed is None else options.seed)
@@ -71,7 +77,7 @@ def grade_all(
             try:
                 return worker.call(grade_folder, job, options, limit_s=SUBMISSION_S)
             except WorkerError as error:
-                return job.failed(f"{error}. No score was written. Look at the notebook.")
+                return job.failed(f"{error}. No score was written. Look at the notebook, and run it again.")
 
         with Pool(min(workers or os.cpu_count() or 1, max(len(submissions), 1))) as pool:
             for graded in pool.map(one, submissions.items()):
@@ -108,7 +114,7 @@ def grade_folder(job: _Job, options: GradeOptions) -> Graded:
     except GradlabError as error:
         return Graded(job.student, error=str(error))
     except OSError as error:
-        return job.failed(f"expected to read and copy it, got: {error}. No score was written. Free some space.")
+        return job.failed(f"expected to copy it, got: {error}. No score was written. {_REMEDY}")
     except Exception as error:  # noqa: BLE001 (an error of ours must neither cost a point nor stop the class)
         return Graded(job.student, error=f"{type(error).__name__}: {error} (a fault of gradlab; please report it)")
 

@@ -41,6 +41,11 @@ class CandidateRun:
         """Return by name what the misconception gives in these checks of a submission.
 
         Where only what is `alike` matters, the first check that ends otherwise may be the last that is run.
+
+        Raises
+        ------
+        GraderError
+            Where the misconception breaks a grader.
         """
         asked = {check.name: check for check in checks}
 

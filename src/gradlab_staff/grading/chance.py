@@ -149,7 +149,7 @@ def read_mask(out: object, x: npt.ArrayLike, p: float, what: str = "out", rtol: 
     wrong = kept & ~(np.abs(ratio * p - 1.0) <= rtol)
     if wrong.any():
         fail(
-            f"{what}: with p = {p:g}, expected each entry to be 0 or {1 / p:.6g} times the input's; "
+            f"{what}: with p = {p:g}, expected each entry to be 0 or {1 / p:.6g} times that of the input; "
             f"{int(wrong.sum())} of {wrong.size} are not. The median scale of the nonzero entries is {scale:.6g}."
         )
     return kept

@@ -99,5 +99,5 @@ class _Interruption:
     came = False
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember Ctrl-C; a run that was told to stop ends in a subclass of it."""
+        """Remember Ctrl-C; a run that the plug-in stops ends in a subclass of it."""
         self.came = type(excinfo.value) is KeyboardInterrupt

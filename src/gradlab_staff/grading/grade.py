@@ -64,7 +64,7 @@ def _causes(run: Run) -> tuple[dict[str, Misconception], tuple[str, ...]]:
     try:
         return diagnose(run.results, candidates_of(run.assignment, run.seed, run.options)), ()
     except GraderError:  # a misconception broke a grader: no reason to lose the verdict
-        return {}, ("likely causes were not looked for: a misconception of the course's own breaks a grader.",)
+        return {}, ("likely causes were not looked for: one of the course's misconceptions breaks a grader.",)
 
 
 def _exercises(run: Run, causes: dict[str, Misconception]) -> Iterator[ExerciseResult]:

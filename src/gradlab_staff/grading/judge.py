@@ -43,13 +43,25 @@ class CheckFailed(AssertionError):
 
 
 def expect(condition: object, message: str) -> None:
-    """Fail the check with this message unless the condition holds."""
+    """Fail the check with this message unless the condition holds.
+
+    Raises
+    ------
+    CheckFailed
+        If it does not hold.
+    """
     if not condition:
         fail(message)
 
 
 def fail(message: str) -> NoReturn:
-    """Fail the check with this message."""
+    """Fail the check with this message.
+
+    Raises
+    ------
+    CheckFailed
+        Always.
+    """
     raise CheckFailed(message)
 
 

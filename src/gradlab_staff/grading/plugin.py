@@ -46,7 +46,13 @@ class GraderPlugin:
             config.addinivalue_line("markers", line)
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put the checks in the notebook's order: those of an exercise know how the exercises before it fared."""
+        """Put the checks in the notebook's order: those of an exercise know how the exercises before it fared.
+
+        Raises
+        ------
+        pytest.UsageError
+            Where the graders belong to no assignment.
+        """
         places = [index for index, item in enumerate(items) if _is_check(item)]
         folders = {items[index].path.parent for index in places}
         try:

@@ -61,7 +61,7 @@ class Failure:
             waited = f"Expected an answer within {limit_s:g} s, none came. Does a loop never end?"
             return cls(Outcome.TIMED_OUT, str(error) or waited)
         if isinstance(error, AssertionError):
-            return cls(Outcome.FAILED, str(error) or "The answer is not what was asked.")
+            return cls(Outcome.FAILED, str(error) or "The answer is not what was asked for.")
         if isinstance(error, TypeError) and (kind := _NOT_CALLABLE.fullmatch(str(error))):
             return cls(Outcome.FAILED, f"Expected a function or a class, got a value of type {kind[1]}.")
         if isinstance(error, AttributeError) and is_reference(error.obj):  # a stand-in where another thing should be
@@ -151,12 +151,18 @@ class Run:
         return np.random.default_rng([self.seed, zlib.crc32(check.encode())])
 
     def _derived(self, purpose: str) -> int:
-        """Return a seed that tells nothing of the run's own: the submission sees it, and must foresee no inputs."""
+        """Return a seed that reveals nothing of the run's own: the submission sees it, and must foresee no inputs."""
         digest = hashlib.blake2b(f"{self.seed} {purpose}".encode(), digest_size=4).digest()
         return int.from_bytes(digest, "little")
 
     def limit_s(self, exercise: str, asked_s: float | None) -> float:
-        """Return how long the next check of `exercise` may take; raise `HostTimedOutError` where too many timed out."""
+        """Return how long the next check of `exercise` may take, in seconds; `asked_s` is what it sets itself.
+
+        Raises
+        ------
+        HostTimedOutError
+            Where too many checks of the exercise have timed out.
+        """
         late = sum(result.outcome is Outcome.TIMED_OUT for result in self.results.get(exercise, ()))
         if late >= TIME_OUTS:
             raise HostTimedOutError(f"Not run: {TIME_OUTS} checks of this exercise timed out. Does a loop never end?")

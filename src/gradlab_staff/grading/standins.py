@@ -59,7 +59,7 @@ class StandIns:
     _kept: int = 0
 
     def adopt(self, stand_in: StandIn) -> int:
-        """Number a stand-in: under that number the sandbox knows it from now on."""
+        """Return the number of a new stand-in: under it the sandbox knows the object from now on."""
         number = next(self._count)
         self._by_number[number] = stand_in
         self._numbers[id(stand_in.trusted)] = number
@@ -73,19 +73,38 @@ class StandIns:
     # -- what a session asks ---
 
     def token(self, value: Any) -> list[Any]:
-        """Return the token under which the sandbox knows a trusted object."""
+        """Return the token under which the sandbox knows a trusted object.
+
+        Raises
+        ------
+        CodecError
+            Where it knows no such object.
+        """
         if id(value) in self._numbers:
             return ["stand_in", self._numbers[id(value)]]
         raise CodecError(f"expected plain data, got {type(value).__name__}")
 
     def thing(self, token: list[Any]) -> Any:
-        """Return the trusted object of a token."""
+        """Return the trusted object of a token.
+
+        Raises
+        ------
+        CodecError
+            Where there is none.
+        """
         if token[0] == "stand_in" and type(token[1]) is int and token[1] in self._by_number:
             return self._by_number[token[1]].trusted
         raise CodecError("expected an object's number, got something else")
 
     def call_back(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Call a stand-in for the sandbox, and return what it gave and what has changed of the stand-ins' state."""
+        """Call a stand-in for the sandbox, and return what it gave and what has changed of the stand-ins' state.
+
+        Raises
+        ------
+        AttributeError, TypeError, ValueError
+            Where the method is not public, or the arguments hold too many entries or slow dtypes. Whatever else the
+            call raises goes to the student's code, which asked.
+        """
         number, method = message["callback"], message["method"]
         args, kwargs = tuple(message["args"]), dict(message["kwargs"])
         stand_in = self._by_number[number]
@@ -167,7 +186,7 @@ class StandIns:
 
 
 def _entries(value: Any) -> int:
-    """How many array entries a value from the sandbox holds; refuses dtypes that NumPy multiplies at a snail's pace."""
+    """Count the array entries of a value from the sandbox; refuse dtypes that NumPy multiplies very slowly."""
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "biu" and value.dtype.itemsize not in (4, 8):
             raise TypeError(f"expected float32 or float64, got {value.dtype}")

@@ -46,7 +46,13 @@ class Submission:
         return self._session.printed
 
     def keep(self, value: Any) -> Remote:
-        """Keep `value` in the sandbox until the check ends: what one call does to it, the next call finds."""
+        """Keep `value` in the sandbox until the check ends: what one call does to it, the next call finds.
+
+        Raises
+        ------
+        HostDiedError, HostTimedOutError
+            Where the host gave no answer.
+        """
         handle = self._session.request("keep", value=value)
         if type(handle) is not int:
             raise HostDiedError("it sent no answer")

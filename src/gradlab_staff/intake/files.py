@@ -110,7 +110,7 @@ def _handed_in(folder: Path, path: Path, size: int, fault: str = "") -> HandedIn
 
 
 def files_in_zip(archive: zipfile.ZipFile) -> Iterator[HandedIn]:
-    """Yield the files of a zip archive, in the order of `files_in`; what would lie outside of it is left out.
+    """Yield the files of a zip archive, in the order of `files_in`; what would lie outside of it is skipped.
 
     The sizes that it states are checked again when a file is read. The archive stays open as long as they are needed.
     """

@@ -56,14 +56,14 @@ def open_notebook(path: Path) -> Notebook:
             replace(cell, cell_type="raw") if cell and index in crowded else cell for index, cell in enumerate(cells)
         ]
     if len(cells) > _MAX_CELLS:
-        warnings.append(f"expected at most {_MAX_CELLS} cells, got {len(cells)}. Left out the rest.")
+        warnings.append(f"expected at most {_MAX_CELLS} cells, got {len(cells)}. Skipped the rest.")
     if odd := sum(cell is None for cell in cells[:_MAX_CELLS]):
-        warnings.append(f"expected cells with a type and a source, got {odd} without. Left them out.")
+        warnings.append(f"expected cells with a type and a source, got {odd} without. Skipped them.")
     return Notebook(tuple(cell or Cell("raw", "") for cell in cells[:_MAX_CELLS]), tuple(warnings))
 
 
 def _crowded(cells: list[Cell | None]) -> set[int]:
-    """Which code cells there is no room for; one that is too long by itself is left out later, and takes no room."""
+    """Return the code cells there is no room for; one that is too long by itself is skipped later, and takes none."""
     sizes = {
         index: len(cell.source)
         for index, cell in enumerate(cells)
@@ -96,7 +96,7 @@ def _parsed(content: bytes) -> tuple[Any, list[str]]:
 
 
 def _cells(content: Any) -> Iterator[Cell | None]:
-    """The cells of a parsed notebook, in order; None in the place of one that is not a cell."""
+    """Return the cells of a parsed notebook, in order; None in the place of one that is not a cell."""
     if not isinstance(content, dict):
         raise ValueError(f"it holds a {type(content).__name__}, not a notebook")
     found: Any = content.get("cells")

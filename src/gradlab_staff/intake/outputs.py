@@ -26,7 +26,7 @@ _TEX_LINK = re.compile(r"\\(?=href|class|style|cssId|require|mmlToken)")
 
 
 def safe_prose(source: str) -> str:
-    """A student's markdown in which nothing is an HTML tag or a script link, and that reads as it did.
+    """Return a student's markdown so that nothing in it is an HTML tag or a script link, and it reads as it did.
 
     formgrader puts raw HTML of a markdown cell into its page, where it could act with the rights of the TA.
 
@@ -42,15 +42,15 @@ def safe_prose(source: str) -> str:
 
 
 def safe_outputs(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The outputs as text and images alone: what could act in a browser is left out, and named."""
+    """Return the outputs as text and images alone: what could act in a browser is not shown, but named."""
     kept = [_safe(output) for output in outputs[:_MAX_OUTPUTS]]
     if len(outputs) > _MAX_OUTPUTS:
-        kept.append(stream(f"... {len(outputs) - _MAX_OUTPUTS} more outputs left out ...\n"))
+        kept.append(stream(f"... {len(outputs) - _MAX_OUTPUTS} more outputs not shown ...\n"))
     return kept
 
 
 def stream(text: str, name: str = "stdout") -> dict[str, Any]:
-    """Text as a cell prints it."""
+    """Return text as an output that a cell printed."""
     return {"output_type": "stream", "name": name, "text": text}
 
 
@@ -71,22 +71,22 @@ def _safe(output: dict[str, Any]) -> dict[str, Any]:
 
 
 def _safe_display(data: object) -> dict[str, Any]:
-    """A figure, table or value: its image where that is one and small, and its text."""
+    """Return a figure, table or value: its image where that is one and small, and its text."""
     data = data if isinstance(data, dict) else {}
     kept: dict[str, Any] = {}
-    left_out = [str(mime)[:60] for mime in data if mime not in ("text/plain", *_IMAGES)]
+    hidden = [str(mime)[:60] for mime in data if mime not in ("text/plain", *_IMAGES)]
     for mime in _IMAGES:
         if mime in data:
             image = _image(mime, _text(data[mime]))
             kept.update({mime: image} if image else {})
-            left_out += [] if image else [mime]
-    note = f"[{', '.join(left_out[:5])}: not shown]" if left_out and not any(mime in kept for mime in _IMAGES) else ""
+            hidden += [] if image else [mime]
+    note = f"[{', '.join(hidden[:5])}: not shown]" if hidden and not any(mime in kept for mime in _IMAGES) else ""
     kept["text/plain"] = clean("\n".join(filter(None, [_text(data.get("text/plain")), note])))
     return {"output_type": "display_data", "metadata": {}, "data": kept}
 
 
 def _image(mime: str, encoded: str) -> str:
-    """The image, encoded anew; empty where it is too large, or not what it says."""
+    """Return the image, encoded anew; empty where it is too large, or not what it says."""
     if len(encoded) > 4 * _MAX_IMAGE_BYTES // 3 + 4096:
         return ""
     try:
@@ -98,7 +98,7 @@ def _image(mime: str, encoded: str) -> str:
 
 
 def _pixels(mime: str, image: bytes) -> int:
-    """How many pixels an image says that it has; none where it does not say."""
+    """Return how many pixels an image says that it has; 0 where it does not say."""
     if mime == "image/png":
         return int.from_bytes(image[16:20]) * int.from_bytes(image[20:24]) if image[12:16] == b"IHDR" else 0
     at = 2

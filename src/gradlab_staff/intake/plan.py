@@ -102,7 +102,7 @@ def _unchanged(template: Template, placed: Sequence[_Placed]) -> frozenset[str]:
 
 
 def _python(placed: Iterable[_Placed]) -> tuple[list[_Placed], list[str]]:
-    """Return the student's cells as Python that compiles, and warnings on those changed for it or left out."""
+    """Return the student's cells as Python that compiles, and warnings on those changed for it or skipped."""
     cells, warnings, changed = [], [], []
     for cell in placed:
         if cell.kind is Kind.GIVEN or _only_checks(cell.source):
@@ -110,18 +110,18 @@ def _python(placed: Iterable[_Placed]) -> tuple[list[_Placed], list[str]]:
         source, fault = _plain(cell.source)
         if fault:
             got = f'"{one_line(fault.msg)}"' + (f" in line {fault.lineno}" if fault.lineno else "")
-            warnings.append(f"{cell.label}: expected Python 3, got {got}. Left out the cell.")
+            warnings.append(f"{cell.label}: expected Python 3, got {got}. Skipped the cell.")
             continue
         cells.append(replace(cell, source=source))
         if source != cell.source:
             changed.append(cell.label)
     if changed:
-        warnings.append(f"{', '.join(changed)}: expected Python, got IPython commands too. Left out the commands.")
+        warnings.append(f"{', '.join(changed)}: expected Python, got IPython commands too. Skipped the commands.")
     return cells, warnings
 
 
 def _plain(source: str) -> tuple[str, SyntaxError | None]:
-    """`source` as Python alone (nothing where it is in another language), and why it does not compile."""
+    """Return `source` as Python alone (nothing where it is in another language), and why it does not compile."""
     if syntax_fault(source) is None:
         return source, None
     plain = plain_python(source) or ""
@@ -129,7 +129,7 @@ def _plain(source: str) -> tuple[str, SyntaxError | None]:
 
 
 def _only_checks(source: str) -> bool:
-    """Whether a cell consists of calls of ``check`` alone."""
+    """Return whether a cell consists of calls of ``check`` alone."""
     if "check" not in source:
         return False
     nodes = statements(source)
@@ -142,7 +142,7 @@ def _is_check(node: ast.stmt) -> bool:
 
 
 def _ordered(template: Template, placed: Sequence[_Placed], cells: Sequence[_Placed]) -> Iterator[Code]:
-    """The code to run, in order: at one place, the assignment's own comes first."""
+    """Yield the code to run, in order: at one place, the assignment's own comes first."""
     edited = [cell for cell in placed if cell.kind is Kind.GIVEN and not cell.released]
     stale = _stale(template, cells)
     code = [*(cell for cell in cells if cell not in stale), *(_addition(template, cell) for cell in edited)]
@@ -151,7 +151,7 @@ def _ordered(template: Template, placed: Sequence[_Placed], cells: Sequence[_Pla
 
 
 def _stale(template: Template, cells: Sequence[_Placed]) -> list[_Placed]:
-    """Solution cells as released whose exercise is solved in other cells: run last, they would undo it."""
+    """Return the solution cells as released whose exercise is solved in others: run last, they would undo it."""
     stale = []
     for id, copies in _copies(cells, Kind.SOLUTION).items():
         solved = [functions(cell.source) | variables(cell.source) for cell in copies if not cell.released]
@@ -161,14 +161,14 @@ def _stale(template: Template, cells: Sequence[_Placed]) -> list[_Placed]:
 
 
 def _addition(template: Template, cell: _Placed) -> _Placed:
-    """What the student added to a locked cell: imports, and definitions of names that it does not define."""
+    """Return what the student added to a locked cell: imports, and definitions of names that it does not define."""
     known = {name for node in statements(template.cells[cell.id].source) for name in bound(node)}
     added = [node for node in statements(cell.source) if bound(node) - known]
     return replace(cell, source="\n".join(map(_unparsed, added)), kind=Kind.OWN)
 
 
 def _unparsed(node: ast.stmt) -> str:
-    """The statement as text; nothing where it is nested more deeply than Python can write it."""
+    """Return the statement as text; nothing where it is nested more deeply than Python can write it."""
     try:
         return ast.unparse(node)
     except (RecursionError, ValueError):  # integers of more digits than Python prints
@@ -176,7 +176,7 @@ def _unparsed(node: ast.stmt) -> str:
 
 
 def _given(template: Template, placed: Sequence[_Placed], demos: set[str]) -> Iterator[_Placed]:
-    """The assignment's own cells: where they stand, or where missing or late, before the first that follows.
+    """Yield the assignment's own cells: where they stand, or where missing or late, before the first that follows.
 
     The stub of a missing solution cell is one of them: whatever calls it learns that it was not attempted.
     """
@@ -190,7 +190,7 @@ def _given(template: Template, placed: Sequence[_Placed], demos: set[str]) -> It
 
 
 def _needed_demos(template: Template, written: Iterable[_Placed]) -> set[str]:
-    """The demonstrations whose names a solution uses: no exercise needs them, but nothing forbids it."""
+    """Return the demonstrations whose names a solution uses: no exercise needs them, but nothing forbids it."""
     solutions = [cell for cell in written if cell.kind is Kind.SOLUTION and not cell.released]
     own = {name for cell in written for name in functions(cell.source) | variables(cell.source)}
     return {demo for cell in solutions for demo in template.demos_for(cell.id, cell.source, own)}
@@ -200,7 +200,7 @@ def _needed_demos(template: Template, written: Iterable[_Placed]) -> set[str]:
 
 
 def _warnings(template: Template, matched: Matched, placed: Sequence[_Placed]) -> Iterator[str]:
-    """What differs from the release, a line each."""
+    """Yield what differs from the release, a line each."""
     if not any(cell.id for cell in placed):
         yield "expected the assignment's cells, got none of them. All exercises count as not attempted."
         return

@@ -221,7 +221,7 @@ def _out_of_zip(
     if len(holding) != 1:
         if holding:
             names = ", ".join(name.rstrip("/") for name, _ in holding)
-            warnings.append(f"expected one zip with a notebook, got {names}. Did not choose.")
+            warnings.append(f"expected one zip with a notebook, got {names}. Opened none of them.")
         return "", [], warnings
     name, inside = holding[0]
     beside = [file for file in found if file not in zips and not file.is_notebook]

@@ -49,7 +49,7 @@ class Marks:
 
 
 def exercise_report(result: ExerciseResult) -> str:
-    """The result of one exercise as plain text: a line a check, and what is known of the cause."""
+    """Return the result of one exercise as plain text: a line a check, and what is known of the cause."""
     return "\n".join(_report_lines(result))
 
 
@@ -67,7 +67,7 @@ def _report_lines(result: ExerciseResult) -> Iterator[str]:
 
 
 def feedback_page(notebook: Mapping[str, Any], verdict: Verdict, marks: Marks | None = None) -> str:
-    """The page of one submission, from its notebook in ``autograded/``: HTML without scripts, links or loaded files.
+    """Return the page of one submission, from its notebook in ``autograded/``: HTML without scripts or loaded files.
 
     What came from the student is escaped text, or an image; all of it together is bounded.
     """
@@ -110,7 +110,7 @@ class _View:
         self.left_coloured_chars = 8 * _MAX_COLOURED_CHARS
 
     def as_dict(self) -> dict[str, Any]:
-        """The variables of the template."""
+        """Return the variables of the template."""
         exercises = [self._exercise(result) for result in self.verdict.exercises]
         questions = [self._question(name) for name in self.marks.cells if name not in {e["name"] for e in exercises}]
         shown = {id for part in (*exercises, *questions) for id in (part["name"], f"{part['name']}_solution")}
@@ -164,7 +164,7 @@ class _View:
         }
 
     def _code(self, source: str) -> Markup:
-        """The code in colours, where it is neither long nor odd."""
+        """Return the code in colours, where it is neither long nor odd."""
         self.left_coloured_chars -= len(source)
         if len(source) > _MAX_COLOURED_CHARS or self.left_coloured_chars < 0 or _SPACES.search(source):
             return escape(source)
@@ -206,7 +206,7 @@ def _id(cell: Mapping[str, Any]) -> str:
 
 
 def _is_own(cell: Mapping[str, Any]) -> bool:
-    """Whether a cell that holds no answer is worth showing: the student's own code, or a given cell with its plots."""
+    """Return whether a cell without an answer is worth showing: the student's own code, or a given one with plots."""
     return cell["cell_type"] == "code" and bool(cell.get("outputs") or not _id(cell))
 
 

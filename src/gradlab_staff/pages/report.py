@@ -30,7 +30,7 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """In a few words, what happened."""
+        """Return what happened, in a few words."""
         if self.error:
             return "not graded"
         count = len(self.verdict.warnings) if self.verdict else 0
@@ -39,7 +39,7 @@ class Entry:
 
 
 def to_json(assignment: Assignment, entries: Sequence[Entry]) -> str:
-    """The run as one JSON object: scores, states, and the verdicts in full."""
+    """Return the run as one JSON object: scores, states, and the verdicts in full."""
     submissions = [
         {
             "student": entry.student,
@@ -89,7 +89,7 @@ def _scores(assignment: Assignment, entry: Entry) -> Iterator[Text]:
 
 
 def _notes(entries: Sequence[Entry]) -> Iterator[Text]:
-    """The kit's own errors in full, then the warnings on submissions."""
+    """Yield the kit's own errors in full, then the warnings on submissions."""
     for entry in entries:
         if entry.error:
             yield Text(f"✗ {one_line(entry.student)}: {clean(entry.error)}", "red")
@@ -106,7 +106,7 @@ def _summary(assignment: Assignment, entries: Sequence[Entry]) -> Text:
             f"{failed} not graded: no fault of the students' work. Fix what is named above, and run the command again."
         )
     if questions := len(assignment.questions):
-        asked = f"{questions} question{'s' * (questions > 1)} of each to be marked by hand"
+        asked = f"{questions} question{'s' * (questions > 1)} of each submission still to be marked by hand"
         lines.append(f"{asked}: jupyter lab, then Nbgrader → Formgrader.")
     lines.append(f"For students: feedback/<student>/{assignment.name}/{assignment.name}.html. Grades: nbgrader export")
     return Text("\n".join(lines))

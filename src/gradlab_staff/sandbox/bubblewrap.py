@@ -63,7 +63,7 @@ class Sandbox:
 
     @property
     def limit_exceeded(self) -> str:
-        """What the host was ended for, if it was."""
+        """Return the limit that the host exceeded, for the student; empty if it did not."""
         return self.watchdog.limit_exceeded
 
     def stop(self) -> None:
@@ -84,7 +84,7 @@ class Sandbox:
 
 
 def start_sandbox(limits: Limits, *, unsafe: bool = False, hidden: tuple[Path, ...] = ()) -> Sandbox:
-    """A fresh host, ready for requests. The folders `hidden` are empty for it, should it see what is around them.
+    """Start a host, ready for requests. The folders `hidden` are empty for it, should it see what is around them.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def start_sandbox(limits: Limits, *, unsafe: bool = False, hidden: tuple[Path, .
 
 
 def _next_uid() -> int:
-    """A user that no other process of this machine gives to a sandbox: who shares one shares its limit of processes."""
+    """Return a user that no other process here gives to a sandbox: who shares one shares its limit of processes."""
     return FIRST_UID + next(_COUNTER) % USERS_OF_A_PROCESS * PIDS + os.getpid()
 
 
@@ -186,19 +186,19 @@ def _bubblewrap(limits: Limits, seccomp: int | None, hidden: tuple[Path, ...]) -
 
 
 def _python() -> str:
-    """The interpreter itself, not the virtual environment's link to it."""
+    """Return the path of the interpreter itself, not of the virtual environment's link to it."""
     return os.path.realpath(sys.executable)
 
 
 def _site_packages() -> list[str]:
-    """Where the third-party packages are."""
+    """Return the folders of the third-party packages."""
     paths = sysconfig.get_paths()
     return list(dict.fromkeys([paths["platlib"], paths["purelib"]]))
 
 
 @functools.cache
 def _system() -> tuple[str, ...]:
-    """The mounts of the operating system and of Python's own installation."""
+    """Return the mounts of the operating system and of Python's own installation."""
     mounts: list[str] = []
     for path in map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32")):
         if path.is_symlink():
@@ -214,7 +214,7 @@ def _system() -> tuple[str, ...]:
 
 
 def _hide(folders: tuple[Path, ...]) -> list[str]:
-    """Empty folders over those of `folders` that the sandbox would see: some containers keep theirs in ``/usr/src``."""
+    """Return mounts of nothing over those `folders` that the sandbox would see: some keep code in ``/usr/src``."""
     prefix = Path(os.path.realpath(sys.base_prefix))
     usual = (Path("/usr/src"), Path("/usr/local/src"))
     inside = [path for path in map(Path.resolve, (*usual, *folders)) if _is_seen(path, prefix)]
@@ -234,7 +234,7 @@ def _folders(path: str) -> list[str]:
 
 @functools.cache
 def _font_cache() -> Path | None:
-    """A folder with matplotlib's list of fonts, so that no host has to make it anew (it takes seconds)."""
+    """Return a folder with matplotlib's list of fonts, so that no host has to make it anew (it takes seconds)."""
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gradlab" / "matplotlib"
     if not any(folder.glob("fontlist-*.json")):
         subprocess.run(
@@ -263,7 +263,7 @@ def _environment(threads: int) -> dict[str, str]:
 
 
 def _protections(uid: int, cgroup: Cgroup | None, seccomp: bool, unsafe: bool) -> str:
-    """What holds the host, as the verdict records it."""
+    """Return what holds the host, as the verdict records it."""
     if unsafe:
         return "NO SANDBOX (--unsafe-no-sandbox): this verdict can be forged"
     holds = [

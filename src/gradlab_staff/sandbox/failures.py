@@ -35,7 +35,7 @@ class HostTimedOutError(Exception):
 
 
 def submission_error(error: Any) -> SubmissionError:
-    """The student's exception, from a reply that may hold anything."""
+    """Return the student's exception, from a reply that may hold anything."""
     fields = error if type(error) is dict else {}
     kind, message, frames = fields.get("type"), fields.get("message"), fields.get("frames")
     safe = [

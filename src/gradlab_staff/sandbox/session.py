@@ -34,7 +34,7 @@ class CellToRun(Protocol):
 
     @property
     def id(self) -> str:
-        """Of one of the assignment's cells; nothing for the student's own."""
+        """Return the id of one of the assignment's cells; nothing for the student's own."""
 
     @property
     def label(self) -> str: ...
@@ -46,10 +46,22 @@ class Peer(Protocol):
     """What a session asks of the trusted side's objects that the sandbox may know."""
 
     def token(self, value: Any) -> list[Any]:
-        """Return the token under which the sandbox knows a trusted object; raise `CodecError` where it does not."""
+        """Return the token under which the sandbox knows a trusted object.
+
+        Raises
+        ------
+        CodecError
+            Where it knows no such object.
+        """
 
     def thing(self, token: list[Any]) -> Any:
-        """Return the trusted object of a token; raise `CodecError` where there is none."""
+        """Return the trusted object of a token.
+
+        Raises
+        ------
+        CodecError
+            Where there is none.
+        """
 
     def call_back(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a call of the sandbox's to a trusted object."""
@@ -62,15 +74,15 @@ class NoPeer:
     """A trusted side without objects that the sandbox may know."""
 
     def token(self, value: Any) -> list[Any]:
-        """Refuse."""
+        """Refuse: raise `CodecError`."""
         raise CodecError(f"expected plain data, got {type(value).__name__}")
 
     def thing(self, token: list[Any]) -> Any:
-        """Refuse."""
+        """Refuse: raise `CodecError`."""
         raise CodecError("expected an object's number, got something else")
 
     def call_back(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Refuse."""
+        """Refuse: raise `RuntimeError`."""
         raise RuntimeError("nothing may be called back now")
 
     def synchronise(self, states: Any) -> None:
@@ -109,11 +121,19 @@ class Session:
     # -- life ---
 
     def start(self) -> None:
-        """Start a host and run the cells in it. A cell that hangs or kills the host is skipped and reported."""
+        """Start a host and run the cells in it. A cell that hangs or kills the host is skipped and reported.
+
+        Raises
+        ------
+        HostTimedOutError
+            Where the submission has used up its time.
+        SandboxError
+            Where no sandbox can be built here.
+        """
         while self.sandbox is None:
             if self.left_s <= 0:
-                self._warn(f"the submission took more than {SESSION_S:g} s in all; what was left timed out.")
-                raise HostTimedOutError(f"Not run: the submission's {SESSION_S:g} s were used up.")
+                self._warn(f"the submission took more than {SESSION_S:g} s in all; the remaining checks timed out.")
+                raise HostTimedOutError(f"Not run: the submission has used up its {SESSION_S:g} s.")
             self.sandbox = start_sandbox(self.limits, unsafe=self.unsafe, hidden=self.hidden)
             self.protections = self.sandbox.protections
             self.generation += 1
@@ -137,7 +157,7 @@ class Session:
         return cell.label not in self._skipped
 
     def _run_cell(self, cell: CellToRun, *, first: bool) -> bool:
-        """Whether the cell is done with; False asks for a second try, after the cells below it."""
+        """Run a cell and return whether it is done with; False asks for a second try, after the cells below it."""
         if self.sandbox is None:
             return True
         outer, self.deadline = self.deadline, time.monotonic() + self.cell_s
@@ -169,7 +189,7 @@ class Session:
                 if self._is_run(other) and not other.id
             ]
             if later:
-                self._warn(f"{', '.join(later)}: skipped too, after {BAD_CELLS} cells that did not end as they should.")
+                self._warn(f"{', '.join(later)}: skipped too, after {BAD_CELLS} cells that hung or ended the process.")
             self._skipped.update(later)
 
     def _warn(self, text: str) -> None:
@@ -180,7 +200,7 @@ class Session:
     # -- requests ---
 
     def request(self, op: str, **fields: Any) -> Any:
-        """What the host answers.
+        """Return what the host answers.
 
         Raises
         ------
@@ -199,7 +219,7 @@ class Session:
 
     def _request(self, message: dict[str, Any]) -> Any:
         if self._depth >= NESTED_CALLS:
-            raise SubmissionError("RecursionError", "calls to and fro are nested too deep", ())
+            raise SubmissionError("RecursionError", "calls to the reference and back are nested too deep", ())
         started_s = time.monotonic()
         if self._depth == 0:
             self._end_s = started_s + self.left_s
@@ -224,11 +244,11 @@ class Session:
                 self.left_s -= time.monotonic() - started_s
 
     def _limit_exceeded(self) -> str:
-        """What the host was ended for."""
+        """Return the limit that the host exceeded, or nothing."""
         return self.sandbox.limit_exceeded if self.sandbox is not None else ""
 
     def _reply_to(self, message: dict[str, Any]) -> dict[str, Any]:
-        """The trusted side's answer to a call back. What fails in it is told to the student's code, that asked."""
+        """Return the trusted side's answer to a call back. What fails in it is raised in the student's code."""
         try:
             with alarm(min(self.deadline, self._end_s) - time.monotonic()):
                 return self.peer.call_back(message)
@@ -274,7 +294,7 @@ class Session:
             raise HostDiedError("it has ended before")
         left_s = min(self.deadline, self._end_s) - time.monotonic()
         if self._end_s <= time.monotonic():
-            raise HostTimedOutError(f"The submission's {SESSION_S:g} s were used up. Does a loop never end?")
+            raise HostTimedOutError(f"The submission has used up its {SESSION_S:g} s. Does a loop never end?")
         if left_s <= 0:
             raise HostTimedOutError
         self.sandbox.connection.settimeout(min(left_s, 3600.0))
@@ -305,7 +325,7 @@ class Session:
 
 @contextlib.contextmanager
 def _as_ours() -> Iterator[None]:
-    """What a socket says of the other side, in a session's words."""
+    """Raise what a socket says of the other side in a session's words."""
     try:
         yield
     except TimeoutError:
@@ -315,7 +335,7 @@ def _as_ours() -> Iterator[None]:
 
 
 def _described(error: Exception) -> str:
-    """An exception of the trusted side, as the student's code hears of it: in no words that quote our files."""
+    """Return an exception of the trusted side as the student's code sees it: in no words that quote our files."""
     try:
         words = str(error) if isinstance(error, AssertionError) else ""
         return (words or f"{type(error).__name__}: {error}")[:500]

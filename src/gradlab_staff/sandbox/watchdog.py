@@ -30,7 +30,7 @@ MAX_FILES = 20_000
 class Watchdog:
     """A thread that watches the processes below `root` and calls `end` when they exceed a limit.
 
-    `excess` then describes the limit for the student; it is empty until then.
+    `limit_exceeded` then describes the limit for the student; it is empty until then.
     """
 
     def __init__(self, root: int, limits: Limits, end: Callable[[], None]) -> None:

@@ -56,7 +56,7 @@ def tiny(tmp_path):
     return make_course(tmp_path)
 
 
-def test_sound_graders_have_nothing_to_mend(tiny):
+def test_sound_graders_have_nothing_to_fix(tiny):
     """Every mutant loses points of its own exercise, the variant and the misconception come out right."""
     (tiny.graders / "variants.py").write_text(VARIANT.format(body="x + x"))
     (tiny.graders / "misconceptions.py").write_text(MISCONCEPTIONS)
@@ -202,7 +202,7 @@ def test_a_mistake_is_a_mutant_by_hand(tiny):
 
 
 @pytest.mark.parametrize(
-    ("returned", "exercise", "told"),
+    ("returned", "exercise", "said"),
     [
         (
             'changed(__file__, "double", ("4 * x", "3 * x"))',
@@ -213,10 +213,10 @@ def test_a_mistake_is_a_mutant_by_hand(tiny):
         ('"def double(x): pass"', "treble", r"tripled: expected exercises of tiny, got treble\. Known: double, halve"),
     ],
 )
-def test_a_mistake_that_does_not_fit_the_notebook_is_refused(tiny, returned, exercise, told):
+def test_a_mistake_that_does_not_fit_the_notebook_is_refused(tiny, returned, exercise, said):
     """Before the long work begins."""
     mistakes(tiny, returned, exercise)
-    with pytest.raises(CourseError, match=told):
+    with pytest.raises(CourseError, match=said):
         audit(tiny, OPTIONS)
 
 
@@ -255,7 +255,7 @@ def test_an_audit_that_was_killed_goes_on_where_it_stopped(tiny, tmp_path):
     found = []
     report = audit(tiny, AuditOptions(workers=1), on_finding=found.append)
     assert report.seed == seed
-    assert found[0].endswith(f"results kept of an audit that was ended, seed {seed}. Anew: --restart")
+    assert found[0].endswith(f"results kept from an interrupted audit, seed {seed}. Anew: --restart")
     assert report.faults == 0
     assert report.summary()["mutants"] == len(make_mutants(tiny))
     kept = path.read_text().splitlines()

@@ -52,7 +52,7 @@ def test_a_picture_does_not_depend_on_how_many_are_asked_for() -> None:
 
 
 def test_synthetic_data_has_the_shapes_of_cifar10(capsys: pytest.CaptureFixture) -> None:
-    """Shapes, dtypes and classes are CIFAR-10's, the pixels' spread too; and one line tells what they are."""
+    """Shapes, dtypes and classes are CIFAR-10's, the pixels' spread too; and one line says what they are."""
     data = get_CIFAR10_data(500, 100, 0)
     assert data["X_train"].shape == (500, 3, 32, 32)
     assert data["X_val"].shape == (100, 3, 32, 32)
@@ -67,7 +67,7 @@ def test_synthetic_data_has_the_shapes_of_cifar10(capsys: pytest.CaptureFixture)
 
 
 def test_synthetic_data_has_the_shapes_of_fashion_mnist(capsys: pytest.CaptureFixture) -> None:
-    """Shapes, dtypes and range are Fashion-MNIST's; and one line tells what they are."""
+    """Shapes, dtypes and range are Fashion-MNIST's; and one line says what they are."""
     data = get_FashionMNIST_data(300, 100, 200)
     assert [data[f"X_{part}"].shape for part in ("train", "val", "test")] == [(300, 784), (100, 784), (200, 784)]
     assert (data["X_train"].dtype, data["y_train"].dtype) == (np.float32, np.int64)

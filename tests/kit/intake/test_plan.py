@@ -207,10 +207,10 @@ def test_solution_is_markdown(planned):
 
 
 def test_magics(planned):
-    """IPython's lines become plain Python; a cell in another language is left out; text in strings stays."""
+    """IPython's lines become plain Python; a cell in another language is skipped; text in strings stays."""
     found = planned("magics.ipynb")
     assert found.warnings == (
-        "cell 2, cell 3, cell 4, cell 5: expected Python, got IPython commands too. Left out the commands.",
+        "cell 2, cell 3, cell 4, cell 5: expected Python, got IPython commands too. Skipped the commands.",
     )
     names = run(found)
     assert names["files"] is None
@@ -220,11 +220,11 @@ def test_magics(planned):
 
 
 def test_python2(planned):
-    """A cell that does not parse is left out, with Python's own words; the rest runs."""
+    """A cell that does not parse is skipped, with Python's own words; the rest runs."""
     found = planned("python2.ipynb")
     assert found.warnings == (
         "cell 3 (double_solution): expected Python 3, got \"Missing parentheses in call to 'print'. "
-        'Did you mean print(...)?" in line 2. Left out the cell.',
+        'Did you mean print(...)?" in line 2. Skipped the cell.',
     )
     assert labels(found) == ["cell 2 (setup)", "cell 6 (half)", "cell 7 (step_solution)"]
     assert "print x" in found.solutions["double"]
@@ -269,7 +269,7 @@ def test_too_much_code(tiny, tmp_path, monkeypatch):
     found = plan_of(tiny, open_notebook(tmp_path / "long.ipynb").cells)
     assert run(found)["double"](3) == 6
     assert found.warnings == (
-        'cell 1: expected Python 3, got "the cell is longer than 32768 characters". Left out the cell.',
+        'cell 1: expected Python 3, got "the cell is longer than 32768 characters". Skipped the cell.',
     )
 
 
@@ -292,7 +292,7 @@ def test_two_exercises_in_one_cell(tiny):
     ids=["unary", "brackets", "sum", "null", "digits", "long"],
 )
 def test_hostile_source(tiny, source):
-    """Code that would break the parser is left out with a warning."""
+    """Code that would break the parser is skipped with a warning."""
     cells = open_notebook(HERE / "solved.ipynb").cells
     (index,) = (i for i, cell in enumerate(cells) if cell.id == "double_solution")
     hostile = [*cells[:index], Cell("code", source, cells[index].metadata), *cells[index + 1 :]]
@@ -302,7 +302,7 @@ def test_hostile_source(tiny, source):
 
 
 def test_too_many_magics(tiny):
-    """A cell of nothing but magics ends, and is left out."""
+    """A cell of nothing but magics ends, and is skipped."""
     cells = open_notebook(HERE / "solved.ipynb").cells
     assert "expected Python 3" in plan_of(tiny, [*cells, Cell("code", "!ls\n" * 500, {})]).warnings[0]
 
@@ -351,19 +351,19 @@ def test_surrogates():
 
 
 def test_odd_cells():
-    """What is not a cell is left out, with a warning, and the cell numbers stay."""
+    """What is not a cell is skipped, with a warning, and the cell numbers stay."""
     found = open_notebook(HERE / "odd_cells.ipynb")
     assert [cell.source for cell in found.cells if cell.cell_type == "code"] == ["a = 1\nb = 2", "c = 1\nd = 2"]
     assert found.cells[8].source == "a = 1\nb = 2"
-    assert found.warnings == ("expected cells with a type and a source, got 8 without. Left them out.",)
+    assert found.warnings == ("expected cells with a type and a source, got 8 without. Skipped them.",)
 
 
 def test_too_many_cells(tmp_path, monkeypatch):
-    """Cells beyond the limit are left out."""
+    """Cells beyond the limit are skipped."""
     monkeypatch.setattr(notebook, "_MAX_CELLS", 3)
     found = open_notebook(HERE / "solved.ipynb")
     assert len(found.cells) == 3
-    assert found.warnings == ("expected at most 3 cells, got 8. Left out the rest.",)
+    assert found.warnings == ("expected at most 3 cells, got 8. Skipped the rest.",)
 
 
 def test_nested_too_deeply(tmp_path):

@@ -272,7 +272,7 @@ def test_the_fingerprint_is_that_of_what_counts(handed_in, copy):
 
 
 def test_files_beside_are_bounded(handed_in, copy):
-    """At most 16 MiB each and 64 MiB in all; compiled Python and the notebooks that are not graded are left out."""
+    """At most 16 MiB each and 64 MiB in all; compiled Python and the notebooks that are not graded are skipped."""
     folder = handed_in({"tiny.ipynb": "solved.ipynb", "x.pyc": b"", "other.ipynb": b"{}"})
     for number, size in enumerate([17, *[15] * 6]):
         (folder / f"{number}.bin").touch()

@@ -1,4 +1,4 @@
-"""Without bubblewrap: grading refuses to start, unless it is told to go on, and then every verdict says so."""
+"""Without bubblewrap: grading refuses to start, unless it is asked to go on, and then every verdict says so."""
 
 import json
 import sys

@@ -120,7 +120,7 @@ def test_after_three_bad_cells_the_others_of_the_students_own_are_skipped(notebo
     assert nb.x == 1
     with pytest.raises(SubmissionError, match="name 'y' is not defined"):
         nb.y  # noqa: B018
-    assert nb._session.warnings[-1] == "cell 5: skipped too, after 3 cells that did not end as they should."
+    assert nb._session.warnings[-1] == "cell 5: skipped too, after 3 cells that hung or ended the process."
 
 
 def test_a_check_among_other_lines_ends_nothing(notebook):
