@@ -10,10 +10,10 @@ from gradlab_staff.grading.candidates import candidates_of
 from gradlab_staff.grading.grade import grade
 from gradlab_staff.grading.run import GradeOptions
 
+pytestmark = pytest.mark.slow
+
 MISCONCEPTION = '''
 from gradlab_staff.grading import misconception
-
-pytestmark = pytest.mark.slow
 
 
 @misconception(exercise="double", explanation="It is halved.", hint="Twice as much.")

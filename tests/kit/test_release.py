@@ -14,6 +14,8 @@ from gradlab_staff.releasing import leaks as proof
 from gradlab_staff.releasing import release as module
 from gradlab_staff.releasing.release import faults, release, trial
 
+pytestmark = pytest.mark.slow
+
 CHECKS = """\
 from gradlab.check import holds
 
@@ -28,8 +30,6 @@ def halve(nb):
 """
 MISCONCEPTIONS = """\
 from gradlab_staff.grading import misconception
-
-pytestmark = pytest.mark.slow
 
 
 @misconception(exercise="double", explanation="You return x itself.", hint="What is twice x?")

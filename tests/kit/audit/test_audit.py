@@ -16,6 +16,8 @@ from gradlab_staff.audit.report import AuditReport, WrongTried
 from gradlab_staff.cli import main
 from gradlab_staff.errors import CourseError, GraderError
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = AuditOptions(workers=1, seed=1)
 
 GRADER = '''
@@ -226,8 +228,6 @@ from pathlib import Path
 from gradlab_staff.audit.audit import AuditOptions, audit, forget
 from gradlab_staff.audit.kept import open_kept
 from gradlab_staff.course import Course
-
-pytestmark = pytest.mark.slow
 
 done = []
 
