@@ -177,7 +177,7 @@ class Gradebook:
     def _write_folders(self, student: str, notebook: dict[str, Any], page: str, received: Received) -> None:
         coursedir, name = self.app.coursedir, self.assignment.name
         feedback = Path(coursedir.format_path(coursedir.feedback_directory, student, name))
-        files = laid_over(received.files, supporting_files(self.assignment.notebook.parent))
+        files = laid_over(received.files, supporting_files(self.assignment))
         fill_folder(self._autograded(student), {**files, f"{name}.ipynb": _text(notebook)}, mode=0o444)
         stamp = {path: source for path, source in files.items() if path == "timestamp.txt"}
         fill_folder(feedback, {**stamp, f"{name}.html": page}, mode=0o644)

@@ -12,13 +12,15 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-__all__ = ["MAX_NOTEBOOK_BYTES", "HandedIn", "files_in", "files_in_zip", "is_linked", "open_file", "read_file"]
+__all__ = ["MAX_NOTEBOOK_BYTES", "Folder", "HandedIn", "files_in_zip", "read_file"]
 
 MAX_NOTEBOOK_BYTES = 512 << 20
 """The largest notebook that is read: twice what the largest real ones hold."""
 
 _MAX_LOOKED_AT = 50_000
 """How many names of a submission are looked at: a folder of data hides no notebook, a million files hold up nobody."""
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 _IGNORED = (".ipynb_checkpoints", "__pycache__", "__MACOSX", "feedback")
 """Folders of nobody's work; nbgrader ignores most of them, too."""
 
@@ -38,20 +40,22 @@ class HandedIn:
         return self.path.suffix.lower() == ".ipynb" and not self.path.name.startswith(".")
 
 
-def is_linked(folder: Path) -> bool:
-    """Return whether a submission's folder, or the student's around it, is a link: to another student's, say."""
-    return folder.is_symlink() or folder.parent.is_symlink()
-
-
-def open_file(path: Path) -> IO[bytes]:
-    """Open a regular file, and neither a link nor a pipe.
+def read_file(path: Path, limit: int) -> bytes:
+    """Return what an untrusted file holds: a regular one of at most `limit` bytes, and neither a link nor a pipe.
 
     Raises
     ------
     OSError, ValueError
         Where it is anything else.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with _regular(os.open(path, _FILE)) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise ValueError(f"it has {size >> 20} MiB, and {limit >> 20} MiB are read at most")
+        return file.read(limit)
+
+
+def _regular(descriptor: int) -> IO[bytes]:
     file = open(descriptor, "rb")  # noqa: SIM115 (the caller closes it)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         file.close()
@@ -59,54 +63,87 @@ def open_file(path: Path) -> IO[bytes]:
     return file
 
 
-def read_file(path: Path, limit: int) -> bytes:
-    """Return what an untrusted file holds: a regular one of at most `limit` bytes.
+class Folder:
+    """A folder as handed in, held open: what is asked of it later is found in it, by steps that follow no link.
 
-    Raises
-    ------
-    OSError, ValueError
-        Where it is anything else.
+    A folder that is swapped for a link while it is read would lead elsewhere, were its files opened by their paths.
     """
-    with open_file(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > limit:
-            raise ValueError(f"it has {size >> 20} MiB, and {limit >> 20} MiB are read at most")
-        return file.read(limit)
 
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
 
-def files_in(folder: Path) -> Iterator[HandedIn]:
-    """Yield the files of a folder, level by level from the top, sorted; links are named and not followed."""
-    seen = 0
-    level = [folder]
-    while level:
-        below: list[Path] = []
-        paths = sorted(islice((path for parent in level for path in _names(parent)), _MAX_LOOKED_AT - seen))
-        seen += len(paths)
-        for path in paths:
+    @classmethod
+    def open(cls, path: Path) -> Folder:
+        """Open ``<anything>/<student>/<assignment>``; neither of the two may be a link.
+
+        Raises
+        ------
+        OSError
+            Where there is no such folder, or it is a link.
+        """
+        top = cls(os.open(path.parent.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        try:
+            return cls(top._open(PurePosixPath(path.parent.name, path.name), _FOLDER))
+        finally:
+            top.close()
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it: the files that it gave cannot be opened any more."""
+        os.close(self._descriptor)
+
+    def files(self) -> Iterator[HandedIn]:
+        """Yield its files, level by level from the top, sorted; links are named and not followed."""
+        seen = 0
+        level = [PurePosixPath()]
+        while level:
+            below: list[PurePosixPath] = []
+            entries = (entry for parent in level for entry in self._entries(parent))
+            found = sorted(islice(entries, _MAX_LOOKED_AT - seen), key=lambda entry: entry[0])
+            seen += len(found)
+            for path, status in found:
+                if stat.S_ISDIR(status.st_mode) and path.suffix.lower() == ".ipynb":
+                    yield self._handed_in(path, 0, "a folder")
+                elif stat.S_ISDIR(status.st_mode):
+                    below += [] if path.name in _IGNORED or path.name.startswith(".") else [path]
+                elif stat.S_ISREG(status.st_mode):
+                    yield self._handed_in(path, status.st_size)
+                else:
+                    what = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "something else"
+                    yield self._handed_in(path, 0, what)
+            level = below
+
+    def _entries(self, folder: PurePosixPath) -> Iterator[tuple[PurePosixPath, os.stat_result]]:
+        try:
+            descriptor = self._open(folder, _FOLDER)
+        except OSError:  # one that may not be opened holds nothing
+            return
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    with contextlib.suppress(OSError):  # it has just been deleted
+                        yield folder / entry.name, entry.stat(follow_symlinks=False)
+        finally:
+            os.close(descriptor)
+
+    def _handed_in(self, path: PurePosixPath, size: int, fault: str = "") -> HandedIn:
+        return HandedIn(path, size, lambda: _regular(self._open(path, _FILE)), fault)
+
+    def _open(self, path: PurePosixPath, flags: int) -> int:
+        """Open what lies below, step by step: ``O_NOFOLLOW`` alone minds the last step only."""
+        at = os.dup(self._descriptor)
+        for step, name in enumerate(path.parts, 1):
             try:
-                status = path.lstat()
-            except OSError as error:  # a path that is longer than the system allows
-                yield _handed_in(folder, path, 0, error.strerror or "an error")
-                continue
-            if stat.S_ISDIR(status.st_mode) and path.suffix.lower() == ".ipynb":
-                yield _handed_in(folder, path, 0, "a folder")
-            elif stat.S_ISDIR(status.st_mode):
-                below += [] if path.name in _IGNORED or path.name.startswith(".") else [path]
-            elif stat.S_ISREG(status.st_mode):
-                yield _handed_in(folder, path, status.st_size)
-            else:
-                yield _handed_in(folder, path, 0, "a symbolic link" if path.is_symlink() else "something else")
-        level = below
-
-
-def _names(folder: Path) -> Iterator[Path]:
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:  # one that may not be opened holds nothing
-        for entry in entries:
-            yield folder / entry.name
-
-
-def _handed_in(folder: Path, path: Path, size: int, fault: str = "") -> HandedIn:
-    return HandedIn(PurePosixPath(path.relative_to(folder)), size, lambda: open_file(path), fault)
+                below = os.open(name, flags if step == len(path.parts) else _FOLDER, dir_fd=at)
+            finally:
+                os.close(at)
+            at = below
+        return at
 
 
 def files_in_zip(archive: zipfile.ZipFile) -> Iterator[HandedIn]:

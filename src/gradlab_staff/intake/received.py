@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import GradlabError
-from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, HandedIn, files_in, files_in_zip, is_linked
+from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, files_in_zip
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.text import one_line
 
@@ -133,18 +133,17 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
     OSError
         Where the copy cannot be written.
     """
-    expected = f"{assignment.name}.ipynb"
-    if is_linked(handed_in):
-        why = f"expected a folder with {expected}, got a symbolic link. Copy the folder itself."
-        return _in_order(into, warnings=[why])
-    if not handed_in.is_dir():
-        return _in_order(into, warnings=[f"expected a folder with {expected}, got none."])
-    found = list(files_in(handed_in))
-    warnings = _warnings_on_refused(found)
-    with contextlib.ExitStack() as archives:
+    with contextlib.ExitStack() as opened:
+        try:
+            found = list(opened.enter_context(Folder.open(handed_in)).files())
+        except OSError:
+            linked = handed_in.is_symlink() or handed_in.parent.is_symlink()
+            got = "a symbolic link. Copy the folder itself" if linked else "none"
+            return _in_order(into, warnings=[f"expected a folder with {assignment.name}.ipynb, got {got}."])
+        warnings = _warnings_on_refused(found)
         archive = ""
         if not _notebooks(found):
-            archive, found, more = _out_of_zip(found, into, archives)
+            archive, found, more = _out_of_zip(found, into, opened)
             warnings += more
         return _sorted_out(assignment, found, archive, warnings, into)
 
@@ -338,10 +337,9 @@ def _write(descriptor: int, chunk: bytes) -> None:
         raise _NoRoomError(error) from None
 
 
-def supporting_files(folder: Path) -> dict[str, Path]:
-    """Return the files beside an instructor's notebook, by their paths in `folder`, within the bounds of `receive`."""
-    found: dict[str, Path] = {}
-    for file in files_in(folder):
-        if not (file.is_notebook or file.fault or file.path.suffix == ".pyc") and file.size <= _MAX_FILE_BYTES:
-            found[str(file.path)] = folder / file.path
-    return dict(itertools.islice(found.items(), _MAX_FILES))
+def supporting_files(assignment: Assignment) -> dict[str, Path]:
+    """Return the files beside the instructor's notebook, by their paths, within the bounds of `receive`."""
+    folder = assignment.notebook.parent
+    with Folder.open(folder) as source:
+        files = [file for file in source.files() if not (file.is_notebook or file.fault or file.path.suffix == ".pyc")]
+    return {str(file.path): folder / file.path for file in files[:_MAX_FILES] if file.size <= _MAX_FILE_BYTES}

@@ -176,6 +176,7 @@ def _bubblewrap(limits: Limits, seccomp: int | None, hidden: tuple[Path, ...]) -
         *("--ro-bind", str(STUDENT_PACKAGE), "/opt/gradlab/gradlab"),
         *("--ro-bind", str(HOST_PACKAGE), "/opt/gradlab/gradlab_host"),
         *(part for path in _site_packages()[:1] for part in ("--ro-bind", path, "/opt/site")),
+        *_hide_staff("/opt/site"),
         *("--proc", "/proc", "--dev", "/dev"),
         *("--perms", "1777", "--size", scratch, "--tmpfs", "/tmp"),
         *("--perms", "1777", "--size", scratch, "--tmpfs", "/dev/shm"),
@@ -211,6 +212,12 @@ def _system() -> tuple[str, ...]:
     if not prefix.startswith("/usr/"):
         mounts += [*_folders(str(Path(prefix).parent)), "--ro-bind", prefix, prefix]
     return tuple(mounts)
+
+
+def _hide_staff(site: str) -> list[str]:
+    """Return the mount of an empty folder over the staff's package, where it was installed from its wheel."""
+    installed = any(Path(path, "gradlab_staff").is_dir() for path in _site_packages()[:1])
+    return ["--tmpfs", f"{site}/gradlab_staff", "--remount-ro", f"{site}/gradlab_staff"] if installed else []
 
 
 def _hide(folders: tuple[Path, ...]) -> list[str]:

@@ -13,6 +13,7 @@ from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import GradlabError
 from gradlab_staff.grading.batch import match_received
 from gradlab_staff.intake import received as module
+from gradlab_staff.intake.files import Folder
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.intake.received import Received, open_inbox, receive
 
@@ -278,6 +279,28 @@ def test_files_beside_are_bounded(handed_in, copy):
         (folder / f"{number}.bin").touch()
         os.truncate(folder / f"{number}.bin", size << 20)
     assert sorted(copy(folder).files) == ["1.bin", "2.bin", "3.bin", "4.bin"]
+
+
+@pytest.mark.parametrize(("swapped", "after"), [("a", "."), ("a/b", "a"), ("a", "a/b"), ("a/b", "a/b")])
+def test_a_folder_that_is_swapped_for_a_link_leads_nowhere(handed_in, copy, tmp_path, monkeypatch, swapped, after):
+    """Not between one level and the next, nor between the listing and the reading."""
+    (tmp_path / "secret").mkdir()
+    for name in ("1.py", "2.py"):
+        (tmp_path / "secret" / name).write_text("secret")
+    folder = handed_in({"tiny.ipynb": "solved.ipynb", "a/1.py": b"x = 1", "a/b/2.py": b"x = 2"})
+    real = Folder._entries
+
+    def swapping(self, path):
+        yield from real(self, path)
+        if str(path) == after:
+            (folder / swapped).rename(tmp_path / "away")
+            (folder / swapped).symlink_to(tmp_path / "secret")
+
+    monkeypatch.setattr(Folder, "_entries", swapping)
+    got = copy(folder)
+    assert got.notebook.read_bytes() == SOLVED
+    assert "secret" not in {path.read_text() for path in got.files.values()}
+    assert f"{swapped}/1.py" not in got.files
 
 
 # --- the inbox
