@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -287,6 +288,37 @@ class TestEndToEnd:
         nbgrader(root, "autograde", "tiny", "--force")
         assert nbgrader_scores(root) == scores
 
+    def test_nbgrader_takes_the_same_notebooks(self, run: Run, tiny: Assignment) -> None:
+        """Renamed, in a folder, in a zip, beside a link: `nbgrader autograde` grades what `gradlab grade` does."""
+        root = tiny.course.root
+        submitted = root / "submitted"
+        solved = (submitted / "student_01" / "tiny" / "tiny.ipynb").read_bytes()
+        for student, name in (("renamed", "tiny (1).ipynb"), ("nested", "hw/work/tiny.ipynb"), ("linked", "a/b.ipynb")):
+            path = submitted / student / "tiny" / name
+            path.parent.mkdir(parents=True)
+            path.write_bytes(solved)
+        secret = root / "secret.txt"
+        secret.write_text("secret")
+        (submitted / "linked" / "tiny" / "mine.txt").symlink_to(secret)
+        os.mkfifo(submitted / "linked" / "tiny" / "pipe.txt")
+        (submitted / "zipped" / "tiny").mkdir(parents=True)
+        with zipfile.ZipFile(submitted / "zipped" / "tiny" / "hw.zip", "w") as archive:
+            archive.writestr("hw/tiny.ipynb", solved)
+            archive.writestr("hw/mine.py", "x = 1")
+        result = run("grade", "tiny", "--json")
+        assert result.exit_code == 0, result.output
+        scores = {entry["student"]: entry["score"] for entry in json.loads(result.stdout)["submissions"]}
+        assert scores == dict.fromkeys(["student_01", "renamed", "nested", "linked", "zipped"], 6.0)
+        ours = copied(root)
+        (root / ".gradlab" / "verdicts").rename(root / ".forgotten")
+        with sqlite3.connect(root / "gradebook.db") as db:
+            db.execute("UPDATE grade SET auto_score = NULL")
+        db.close()
+        nbgrader(root, "autograde", "tiny", "--force")
+        assert nbgrader_scores(root) == scores
+        assert copied(root) == ours
+        assert list((root / ".gradlab" / "received").iterdir()) == []
+
     def test_an_interrupted_run_keeps_what_it_did(self, tiny: Assignment) -> None:
         """Ctrl-C ends it within seconds; what was entered stays, and the next run goes on from there."""
         root = tiny.course.root
@@ -337,6 +369,12 @@ def endless_run(tiny: Assignment, *options: str) -> Iterator[subprocess.Popen[st
             yield process
         finally:
             process.kill()
+
+
+def copied(root: Path) -> dict[str, bytes]:
+    """The files beside the notebooks in autograded/."""
+    files = (path for path in (root / "autograded").rglob("*") if path.is_file() and path.suffix != ".ipynb")
+    return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
 def entered(root: Path) -> list[float]:

@@ -540,7 +540,7 @@ class TestNbgraderCommands:
         ours, our_cells = grades(tiny), by_id(graded_cells(tiny))
         change(tiny, "UPDATE grade SET auto_score = NULL")
         result = Graded("student_01", verdict(double=0.5), notebook=handed_in(tiny))
-        monkeypatch.setattr("gradlab_staff.grading.batch.grade_all", lambda *_, **__: [result])
+        monkeypatch.setattr("gradlab_staff.grading.batch.grade_received", lambda *_: result)
         nbgrader("autograde", "tiny", "--force")
         assert grades(tiny) == ours
         assert joined(by_id(graded_cells(tiny))) == our_cells
@@ -553,7 +553,7 @@ class TestNbgraderCommands:
         submit(tiny, "student_01", solve(released_cells(tiny), SOLVED) if readable else UNREADABLE)
         broke = Graded("student_01", None, "the kit broke")
         result = broke if readable else Graded("student_01", verdict(), notebook=handed_in(tiny))
-        monkeypatch.setattr("gradlab_staff.grading.batch.grade_all", lambda *_, **__: [result])
+        monkeypatch.setattr("gradlab_staff.grading.batch.grade_received", lambda *_: result)
         with pytest.raises(SystemExit):
             nbgrader("autograde", "tiny", "--force")
         assert {auto for auto, *_ in grades(tiny).values()} == {None}

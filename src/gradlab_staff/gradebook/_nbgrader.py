@@ -19,14 +19,17 @@ with warnings.catch_warnings():
     from nbgrader.api import Comment, Grade, InvalidEntry, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
     from nbgrader.api import Gradebook as NbgraderGradebook
     from nbgrader.apps.baseapp import NbGrader
-    from nbgrader.converters import GenerateAssignment
+    from nbgrader.converters import Autograde, GenerateAssignment
+    from nbgrader.coursedir import CourseDirectory
     from nbgrader.preprocessors import AssignLatePenalties, ClearSolutions, NbGraderPreprocessor
     from nbgrader.utils import capture_log, compute_checksum, parse_utc
 
 __all__ = [
     "AssignLatePenalties",
+    "Autograde",
     "ClearSolutions",
     "Comment",
+    "CourseDirectory",
     "Exporter",
     "GenerateAssignment",
     "Grade",

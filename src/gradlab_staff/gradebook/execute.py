@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import re
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -19,18 +22,71 @@ from gradlab_staff.grading import batch
 from gradlab_staff.grading.batch import Graded
 from gradlab_staff.grading.run import GradeOptions
 from gradlab_staff.grading.verdict import Verdict
+from gradlab_staff.intake.received import Received, open_inbox, receive
 from gradlab_staff.pages.feedback import feedback_page
 
 __all__ = ["FeedbackExporter", "GradlabExecute", "UnreadExporter"]
 
 
 class UnreadExporter(nbgrader.NotebookExporter):  # type: ignore[misc]  # nbgrader has no types
-    """Writes notebooks, and hands an empty one to the preprocessors: nbformat fails on many that gradlab can read."""
+    """Writes notebooks, and has nbgrader work on the private copies of what was handed in.
+
+    nbgrader makes its exporter when it has listed the notebooks, and before it copies or reads anything: from then on
+    its list, and the folder that it takes for ``submitted/``, are ours. So it reads no link and no pipe of a student's,
+    and takes a notebook that was renamed, lies in a folder or in a zip as `gradlab grade` does. The preprocessors are
+    handed an empty notebook: nbformat fails on many that gradlab can read.
+    """
+
+    received: dict[str, Received]
+    """By student: the private copies that have been made."""
+
+    def __init__(self, parent: Any = None, **options: Any) -> None:
+        super().__init__(parent=parent, **options)
+        self.received = {}
+        if isinstance(parent, nbgrader.Autograde):
+            closing = contextlib.ExitStack()
+            inbox = closing.enter_context(open_inbox(Course(Path(parent.coursedir.root))))
+            weakref.finalize(self, closing.close)
+            parent.assignments = _Arriving(parent, inbox.folder, self.received)
+            parent.coursedir = _with_submitted(parent.coursedir, inbox.folder)
 
     def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> Any:
         """Return what the preprocessors make of an empty notebook."""
         empty = nbgrader.from_dict({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": []})
         return self.from_notebook_node(empty, resources=resources, **kw)
+
+
+def _with_submitted(coursedir: Any, folder: Path) -> Any:
+    """Return nbgrader's course directory with another ``submitted/``: formgrader goes on using the one that it has."""
+    values = {name: getattr(coursedir, name) for name in coursedir.trait_names(config=True)}
+    return nbgrader.CourseDirectory(**{**values, "submitted_directory": str(folder)})
+
+
+class _Arriving(dict[str, list[str]]):
+    """The notebooks of each submission, as nbgrader asks for them: that is when the private copy is made."""
+
+    def __init__(self, converter: Any, into: Path, received: dict[str, Received]) -> None:
+        super().__init__()
+        coursedir = converter.coursedir
+        self.assignment = Course(Path(coursedir.root)).assignment(coursedir.assignment_id)
+        self.received = received
+        self.handed_in: dict[str, tuple[str, Path]] = {}
+        submitted, name = coursedir.submitted_directory, self.assignment.name
+        named = re.compile(coursedir.format_path(submitted, "(?P<student>.*)", name, escape=True))
+        for path in glob.glob(coursedir.format_path(submitted, coursedir.student_id, name)):
+            if (match := named.fullmatch(path)) is not None:
+                place = coursedir.format_path(str(into), match["student"], name)
+                self.handed_in[place] = match["student"], Path(path)
+                self[place] = []
+
+    def __getitem__(self, place: str) -> list[str]:
+        student, path = self.handed_in[place]
+        for before in self.received.values():
+            before.discard()
+        received = self.received[student] = receive(self.assignment, path, Path(place))
+        notebook = received.folder / f"{self.assignment.name}.ipynb"
+        notebook.touch()  # nbgrader enters a zero at once where there is no such file
+        return [str(notebook)]
 
 
 class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
@@ -46,8 +102,7 @@ class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nb
         """
         about = resources["nbgrader"]
         assignment = Course.find(Path.cwd()).assignment(about["assignment"])  # nbgrader works in the course's folder
-        folder = assignment.course.root / "submitted" / about["student"] / assignment.name
-        graded = _graded(assignment, folder, about["student"])
+        graded = self._graded(assignment, about["student"])
         verdict = graded.verdict
         if verdict is None:
             raise GraderError(graded.error)
@@ -57,11 +112,15 @@ class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nb
             notebook = autograded_notebook(book.released, graded.notebook, verdict)
         return nbgrader.from_dict(notebook), resources
 
-
-def _graded(assignment: Assignment, folder: Path, student: str) -> Graded:
-    with _light_workers():
-        (graded,) = batch.grade_all(assignment, {student: folder}, GradeOptions(), workers=1)
-    return graded
+    def _graded(self, assignment: Assignment, student: str) -> Graded:
+        """Grade the private copy that the exporter has made; without that exporter, what lies in ``submitted/``."""
+        received = getattr(self.parent, "received", {}).get(student)
+        with _light_workers():
+            if received is not None:
+                return batch.grade_received(assignment, student, received, GradeOptions())
+            folder = assignment.course.root / "submitted" / student / assignment.name
+            (graded,) = batch.grade_all(assignment, {student: folder}, GradeOptions(), workers=1)
+        return graded
 
 
 @contextlib.contextmanager

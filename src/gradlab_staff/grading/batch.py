@@ -23,7 +23,7 @@ from gradlab_staff.intake.received import Received, open_inbox, receive
 from gradlab_staff.pool import Pool, Worker, WorkerError
 from gradlab_staff.text import one_line
 
-__all__ = ["Graded", "grade_all", "match_received"]
+__all__ = ["Graded", "grade_all", "grade_received", "match_received"]
 
 SUBMISSION_S = 1800
 """How long one submission may take as a whole, before its worker is ended."""
@@ -73,17 +73,32 @@ def grade_all(
             on_start(student)
             if fault := _fault_of_id(student):
                 return Graded(student, error=fault)
-            job = _Job(assignment.course.root, assignment.name, student, folder, inbox.place(), judged_by, force)
-            try:
-                return worker.call(grade_folder, job, options, limit_s=SUBMISSION_S)
-            except WorkerError as error:
-                return job.failed(f"{error}. No score was written. Look at the notebook, and run it again.")
+            source = folder, inbox.place()
+            job = _Job(assignment.course.root, assignment.name, student, judged_by, force, source)
+            return _called(worker, job, options)
 
         with Pool(min(workers or os.cpu_count() or 1, max(len(submissions), 1))) as pool:
             for graded in pool.map(one, submissions.items()):
                 yield graded
                 if graded.received is not None:
                     graded.received.discard()
+
+
+def grade_received(assignment: Assignment, student: str, received: Received, options: GradeOptions) -> Graded:
+    """Return one submission, graded as `grade_all` does, whose private copy has been made already."""
+    judged_by = fingerprint_of_course(assignment, repr(options))
+    job = _Job(assignment.course.root, assignment.name, student, judged_by, False, received)
+    options = replace(options, seed=new_seed() if options.seed is None else options.seed)
+    with Pool(1) as pool:
+        (graded,) = pool.map(lambda worker, job: _called(worker, job, options), [job])
+    return graded
+
+
+def _called(worker: Worker, job: _Job, options: GradeOptions) -> Graded:
+    try:
+        return worker.call(grade_folder, job, options, limit_s=SUBMISSION_S)
+    except WorkerError as error:
+        return job.failed(f"{error}. No score was written. Look at the notebook, and run it again.")
 
 
 @dataclass(frozen=True)
@@ -93,10 +108,18 @@ class _Job:
     root: Path
     name: str
     student: str
-    handed_in: Path
-    copy: Path
     judged_by: str
     force: bool
+    source: Received | tuple[Path, Path]
+    """The private copy; or the folder that was handed in, and where to copy it."""
+
+    def receive(self, assignment: Assignment) -> Received:
+        """Return the private copy, made now if it has not been yet."""
+        if isinstance(self.source, Received):
+            return self.source
+        handed_in, place = self.source
+        shutil.rmtree(place, ignore_errors=True)  # a worker before this one may have died over it
+        return receive(assignment, handed_in, place)
 
     def failed(self, why: str) -> Graded:
         """Return an error of the kit's on this submission."""
@@ -109,7 +132,6 @@ def grade_folder(job: _Job, options: GradeOptions) -> Graded:
     What is wrong with the kit comes back as the error, never as a score.
     """
     try:
-        shutil.rmtree(job.copy, ignore_errors=True)  # a worker before this one may have died over it
         return _grade(Course(job.root).assignment(job.name), job, options)
     except GradlabError as error:
         return Graded(job.student, error=str(error))
@@ -120,7 +142,7 @@ def grade_folder(job: _Job, options: GradeOptions) -> Graded:
 
 
 def _grade(assignment: Assignment, job: _Job, options: GradeOptions) -> Graded:
-    received = receive(assignment, job.handed_in, job.copy)
+    received = job.receive(assignment)
     notebook = match_received(assignment, received)
     digest = hashlib.sha256(f"{job.judged_by} {received.digest}".encode()).hexdigest()
     verdict = None if job.force else _kept(assignment, job.student, digest)

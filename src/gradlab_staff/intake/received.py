@@ -164,7 +164,7 @@ def _sorted_out(
         warnings.append(f"expected one notebook, got {len(notebooks)}. Not graded: {names}.")
     if why:
         warnings.append(f"expected a notebook, got a file that cannot be read: {why}.")
-    files = _copy_files(found, chosen.path.parent, into / "files")
+    files = _copy_files(found, chosen.path.parent, into)
     return _in_order(into, copy, chosen.path.name, warnings, files)
 
 
@@ -209,7 +209,7 @@ def _out_of_zip(
     zips = [file for file in found if file.path.suffix.lower() == ".zip" and not file.fault][:_MAX_CANDIDATES]
     for number, file in enumerate(zips):
         name = one_line(file.path)
-        inside = _opened(file, into / f"{number}.zip", archives)
+        inside = _opened(file, into.with_name(f"{into.name}.zip-{number}"), archives)
         count = sum(one.is_notebook and not one.fault for one in inside) if not isinstance(inside, str) else 0
         if isinstance(inside, str):
             warnings.append(f"{name}: expected a zip of a notebook, got a file that cannot be read: {inside}.")
@@ -232,6 +232,7 @@ def _opened(file: HandedIn, copy: Path, archives: contextlib.ExitStack) -> list[
     if why := _copy(file, copy, _MAX_ALL_BYTES):
         return why
     try:
+        archives.callback(copy.unlink)
         return list(files_in_zip(archives.enter_context(zipfile.ZipFile(copy))))
     except Exception as error:  # noqa: BLE001 (whatever a student's archive makes its reader raise)
         return "it is not a zip archive" if isinstance(error, zipfile.BadZipFile) else type(error).__name__
@@ -252,13 +253,14 @@ def _chosen(assignment: Assignment, notebooks: Sequence[HandedIn], into: Path) -
     best: tuple[tuple[int, int], HandedIn] | None = None
     ids = {cell.id for cell in assignment.cells if cell.id}
     for file in candidates[:_MAX_CANDIDATES]:
-        copy = into / "candidate.ipynb"
+        copy = into.with_name(f"{into.name}.candidate")
         if not _copy(file, copy, room):
             room -= copy.stat().st_size
             cells = open_notebook(copy).cells
             score = len({cell.id for cell in cells} & ids), len(cells)
             if best is None or score > best[0]:
                 best = score, file
+                place.parent.mkdir(parents=True, exist_ok=True)
                 copy.replace(place)
         copy.unlink(missing_ok=True)
     if best is None:
