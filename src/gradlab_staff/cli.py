@@ -204,6 +204,16 @@ def audit(ctx: click.Context, /, names: tuple[str, ...], as_json: bool, page: Pa
         ctx.exit(1)
 
 
+@main.command(epilog="Example: gradlab data --download")
+@click.option("--download", is_flag=True, help="Download what is in no folder yet (about 200 MB in all).")
+@click.pass_context
+def data(ctx: click.Context, download: bool) -> None:
+    """Show which pictures notebooks load, and download the real ones: the command that students have."""
+    from gradlab.command import main as run_as_student
+
+    ctx.exit(run_as_student(["data", *(["--download"] if download else [])]))
+
+
 def _finish(ctx: click.Context, run: GradeRun, as_json: bool) -> None:
     """Grade, print what came of it, and end with exit code 1 where the kit failed."""
     try:

@@ -131,7 +131,7 @@ def grade_all(seed: int, threads: int) -> Outcomes:
     """Grade everything in this process's environment, with so many threads on both sides."""
     limits = Limits(threads=threads)
     outcomes: Outcomes = {}
-    with Pool(2) as pool:
+    with Pool(2 // threads) as pool:  # no more threads than the cores of a small machine
         for assignment in map(COURSE.assignment, COURSE.assignments):
             where = assignment.course.root, assignment.name
             ran = pool.map(

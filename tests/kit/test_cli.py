@@ -112,7 +112,7 @@ class TestHelp:
             assert f" {name} {sentence} " in listed
             assert sentence.endswith(".")
 
-    @pytest.mark.parametrize("command", ["new", "release", "grade", "record", "demo"])
+    @pytest.mark.parametrize("command", ["new", "release", "grade", "record", "demo", "audit", "data"])
     def test_every_command_has_an_example(self, run: Run, command: str) -> None:
         """An example says more than the options do."""
         result = run(command, "--help")
