@@ -29,8 +29,9 @@ from tiny_course import (
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import CourseError, GradebookError
 from gradlab_staff.grading.batch import Graded, match_received
+from gradlab_staff.intake.inbox import open_inbox
 from gradlab_staff.intake.matching import Matched
-from gradlab_staff.intake.received import open_inbox, receive
+from gradlab_staff.intake.received import receive
 
 pytestmark = [
     pytest.mark.slow,

@@ -22,7 +22,8 @@ from gradlab_staff.grading import batch
 from gradlab_staff.grading.batch import Graded
 from gradlab_staff.grading.run import GradeOptions
 from gradlab_staff.grading.verdict import Verdict
-from gradlab_staff.intake.received import Received, open_inbox, receive
+from gradlab_staff.intake.inbox import open_inbox
+from gradlab_staff.intake.received import Received, receive
 from gradlab_staff.pages.feedback import feedback_page
 
 __all__ = ["FeedbackExporter", "GradlabExecute", "UnreadExporter"]

@@ -17,9 +17,10 @@ from gradlab_staff.grading.fingerprint import fingerprint_of_course
 from gradlab_staff.grading.grade import grade_notebook
 from gradlab_staff.grading.run import GradeOptions, new_seed
 from gradlab_staff.grading.verdict import Verdict
+from gradlab_staff.intake.inbox import open_inbox
 from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import open_notebook
-from gradlab_staff.intake.received import Received, open_inbox, receive
+from gradlab_staff.intake.received import Received, receive
 from gradlab_staff.pool import Pool, Worker, WorkerError
 from gradlab_staff.text import one_line
 

@@ -7,24 +7,20 @@ would be kept as the verdict on the other. So nothing but this module reads ``su
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import itertools
 import os
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from gradlab_staff.course import Assignment, Course
-from gradlab_staff.errors import GradlabError
+from gradlab_staff.course import Assignment
 from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, files_in_zip
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.text import one_line
 
-__all__ = ["Inbox", "Received", "open_inbox", "receive", "supporting_files"]
+__all__ = ["Received", "receive", "supporting_files"]
 
 _MAX_CANDIDATES = 20
 _MAX_FILES = 200
@@ -51,75 +47,6 @@ class Received:
     def discard(self) -> None:
         """Delete the copy: the verdict on it has been entered."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@dataclass
-class Inbox:
-    """The private copies of one run of grading, each in a folder of its own."""
-
-    folder: Path
-    _numbers: Iterator[int] = field(default_factory=itertools.count)
-
-    def place(self) -> Path:
-        """Return a place for one private copy."""
-        return self.folder / str(next(self._numbers))
-
-
-@contextlib.contextmanager
-def open_inbox(course: Course) -> Iterator[Inbox]:
-    """Open a folder below ``.gradlab/received/`` for the copies of this run; it is deleted when the run is over.
-
-    Folders of runs that were killed are deleted first: a run holds a lock on its own, which dies with it.
-
-    Raises
-    ------
-    GradlabError
-        Where the course's folder cannot be written.
-    """
-    root = course.root / ".gradlab" / "received"
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        _sweep(root)
-        folder = Path(tempfile.mkdtemp(dir=root, prefix="run-"))
-        lock = _lock(folder)
-    except OSError as error:
-        raise GradlabError(
-            f"{root}: expected to write private copies of submissions, got: {error}. Graded nothing. Fix the folder's "
-            "permissions or free some space, and run it again."
-        ) from error
-    try:
-        yield Inbox(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        _lock_file(folder).unlink(missing_ok=True)
-        os.close(lock or 0)
-
-
-def _lock_file(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
-
-
-def _lock(folder: Path) -> int | None:
-    """Lock a run's folder; None where another run holds it."""
-    descriptor = os.open(_lock_file(folder), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _sweep(root: Path) -> None:
-    for folder in root.glob("run-*/"):
-        descriptor = _lock(folder)
-        if descriptor is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            _lock_file(folder).unlink(missing_ok=True)
-            os.close(descriptor)
-
-
-# --- one submission
 
 
 def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:

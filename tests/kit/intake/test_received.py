@@ -14,8 +14,9 @@ from gradlab_staff.errors import GradlabError
 from gradlab_staff.grading.batch import match_received
 from gradlab_staff.intake import received as module
 from gradlab_staff.intake.files import Folder
+from gradlab_staff.intake.inbox import open_inbox
 from gradlab_staff.intake.notebook import open_notebook
-from gradlab_staff.intake.received import Received, open_inbox, receive
+from gradlab_staff.intake.received import Received, receive
 
 HERE = Path(__file__).parents[1] / "submissions"
 SOLVED = (HERE / "solved.ipynb").read_bytes()
@@ -312,7 +313,7 @@ def test_the_copies_go_with_the_run(tiny, handed_in, tmp_path):
     received = tmp_path / ".gradlab" / "received"
     code = (
         "import os, pathlib, sys; from gradlab_staff.course import Course\n"
-        "from gradlab_staff.intake.received import open_inbox\n"
+        "from gradlab_staff.intake.inbox import open_inbox\n"
         "with open_inbox(Course(pathlib.Path(sys.argv[1]))) as inbox:\n"
         "    (inbox.folder / 'secret').write_text('x'); os.kill(os.getpid(), 9)"
     )
@@ -326,7 +327,7 @@ def test_the_copies_go_with_the_run(tiny, handed_in, tmp_path):
             assert got.notebook.is_relative_to(first.folder)
             got.discard()
             assert not got.folder.exists()
-    assert list(received.iterdir()) == []
+    assert list(received.glob("run-*")) == []
 
 
 def test_a_course_that_cannot_be_written_is_named(tmp_path):
