@@ -15,7 +15,7 @@ import resource
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Generic, TypeVar
 
@@ -55,15 +55,21 @@ class Worker:
         error = ""
         for _ in range(2):
             try:
-                return self._begin(function, *args).result(limit_s)
-            except BrokenProcessPool:
-                error = "expected a result, but the worker process died twice"
-            except TimeoutError:  # once is enough: it would hold up the others as long again
-                self.end()
-                raise WorkerError(f"expected a result within {limit_s:g} s, none came") from None
-            except (OSError, RuntimeError) as failure:  # no process or no memory to be had now; or ended meanwhile
+                asked = self._begin(function, *args)
+            except (OSError, RuntimeError) as failure:  # no process or no memory to be had now
                 error = f"expected a worker process, got: {failure}"
-            self.end()
+                self.end()
+                continue
+            try:
+                return asked.result(limit_s)
+            except (BrokenProcessPool, CancelledError):
+                error = "expected a result, but the worker process died twice"
+                self.end()
+            except TimeoutError:
+                if asked.done():  # the function's own
+                    raise
+                self.end()  # once is enough: it would hold up the others as long again
+                raise WorkerError(f"expected a result within {limit_s:g} s, none came") from None
         raise WorkerError(error)
 
     def _begin(self, function: Callable[..., R], *args: Any) -> Future[R]:

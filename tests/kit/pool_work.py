@@ -22,3 +22,10 @@ def die_at(number, unlucky, marks):
 
 def sleep(seconds):
     time.sleep(seconds)
+
+
+def fail(kind, mark):
+    """Raise an error of this kind, and leave a mark."""
+    with open(mark, "a") as file:
+        file.write("x")
+    raise {"OSError": OSError, "MemoryError": MemoryError, "TimeoutError": TimeoutError}.get(kind, RuntimeError)("no")

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from pool_work import die_at, sleep, square
+from pool_work import die_at, fail, sleep, square
 
 from gradlab_staff.pool import Pool, WorkerError
 from gradlab_staff.sandbox.processes import is_running, usage_of
@@ -76,6 +76,21 @@ def test_nothing_is_left_where_the_caller_stops():
     time.sleep(0.2)
     left = {pid for pid in set(usage_of(os.getpid()).pids) - before if is_running(pid)}
     assert all(b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left)
+
+
+def test_an_error_of_the_function_is_raised_and_tried_once(tmp_path):
+    """Whatever it is: an OSError of its own is no trouble of the worker's."""
+
+    def one(worker, item):
+        try:
+            return worker.call(fail, item, str(tmp_path / item), limit_s=60)
+        except Exception as error:  # noqa: BLE001 (whatever the function raised)
+            return type(error).__name__
+
+    kinds = ["OSError", "MemoryError", "TimeoutError", "RuntimeError"]
+    with Pool(1) as pool:
+        assert list(pool.map(one, kinds)) == kinds
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(kinds, "x")
 
 
 def test_an_error_of_ours_is_raised_where_the_results_are_asked_for():

@@ -124,6 +124,8 @@ class Trials:
             return worker.call(try_out, self.assignment.course.root, self.assignment.name, trial, limit_s=TRIAL_S)
         except WorkerError as error:
             return Tried(trial, error=str(error))
+        except Exception as error:  # noqa: BLE001 (one trial must not end an audit of hours)
+            return Tried(trial, error=f"{type(error).__name__}: {error}")
 
 
 def _key(trial: Trial) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import os
 import re
 import sys
 import weakref
@@ -34,8 +35,9 @@ class UnreadExporter(nbgrader.NotebookExporter):  # type: ignore[misc]  # nbgrad
 
     nbgrader makes its exporter when it has listed the notebooks, and before it copies or reads anything: from then on
     its list, and the folder that it takes for ``submitted/``, are ours. So it reads no link and no pipe of a student's,
-    and takes a notebook that was renamed, lies in a folder or in a zip as `gradlab grade` does. The preprocessors are
-    handed an empty notebook: nbformat fails on many that gradlab can read.
+    and takes a notebook that was renamed, lies in a folder or in a zip as `gradlab grade` does. (Where no student of a
+    run has a notebook at the top, nbgrader ends it before that.) The preprocessors are handed an empty notebook:
+    nbformat fails on many that gradlab can read.
     """
 
     received: dict[str, Received]
@@ -60,7 +62,8 @@ class UnreadExporter(nbgrader.NotebookExporter):  # type: ignore[misc]  # nbgrad
 def _with_submitted(coursedir: Any, folder: Path) -> Any:
     """Return nbgrader's course directory with another ``submitted/``: formgrader goes on using the one that it has."""
     values = {name: getattr(coursedir, name) for name in coursedir.trait_names(config=True)}
-    return nbgrader.CourseDirectory(**{**values, "submitted_directory": str(folder)})
+    relative = os.path.relpath(folder, coursedir.root)  # nbgrader escapes its root in patterns, and nothing else
+    return nbgrader.CourseDirectory(**{**values, "submitted_directory": relative})
 
 
 class _Arriving(dict[str, list[str]]):
@@ -76,7 +79,7 @@ class _Arriving(dict[str, list[str]]):
         named = re.compile(coursedir.format_path(submitted, "(?P<student>.*)", name, escape=True))
         for path in glob.glob(coursedir.format_path(submitted, coursedir.student_id, name)):
             if (match := named.fullmatch(path)) is not None:
-                place = coursedir.format_path(str(into), match["student"], name)
+                place = coursedir.format_path(os.path.relpath(into, coursedir.root), match["student"], name)
                 self.handed_in[place] = match["student"], Path(path)
                 self[place] = []
 
@@ -84,9 +87,10 @@ class _Arriving(dict[str, list[str]]):
         student, path = self.handed_in[place]
         for before in self.received.values():
             before.discard()
-        received = self.received[student] = receive(self.assignment, path, Path(place))
-        notebook = received.folder / f"{self.assignment.name}.ipynb"
-        notebook.touch()  # nbgrader enters a zero at once where there is no such file
+        notebook = Path(place, f"{self.assignment.name}.ipynb")
+        with contextlib.suppress(OSError):  # nbgrader would end the run: GradlabExecute tries again, and says why
+            self.received[student] = receive(self.assignment, path, Path(place))
+            notebook.touch()  # nbgrader enters a zero at once where there is no such file
         return [str(notebook)]
 
 

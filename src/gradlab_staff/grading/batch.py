@@ -100,6 +100,10 @@ def _called(worker: Worker, job: _Job, options: GradeOptions) -> Graded:
         return worker.call(grade_folder, job, options, limit_s=SUBMISSION_S)
     except WorkerError as error:
         return job.failed(f"{error}. No score was written. Look at the notebook, and run it again.")
+    except Exception as error:  # noqa: BLE001 (what one handed in must not end the class's grading)
+        return job.failed(
+            f"expected a result, got {type(error).__name__}: {error}. No score was written. Run it again."
+        )
 
 
 @dataclass(frozen=True)

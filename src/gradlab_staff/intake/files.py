@@ -12,13 +12,15 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-__all__ = ["MAX_NOTEBOOK_BYTES", "Folder", "HandedIn", "files_in_zip", "read_file"]
+__all__ = ["MAX_NOTEBOOK_BYTES", "Folder", "HandedIn", "files_in_zip", "open_zip", "read_file"]
 
 MAX_NOTEBOOK_BYTES = 512 << 20
 """The largest notebook that is read: twice what the largest real ones hold."""
 
 _MAX_LOOKED_AT = 50_000
 """How many names of a submission are looked at: a folder of data hides no notebook, a million files hold up nobody."""
+_MAX_DIRECTORY_BYTES = 4 << 20  # of a zip: Python makes a hundred times as much of it
+_ECD_SIZE = 5  # where the end record, as zipfile reads it, says how large the directory is
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 _IGNORED = (".ipynb_checkpoints", "__pycache__", "__MACOSX", "feedback")
@@ -146,6 +148,20 @@ class Folder:
         return at
 
 
+def open_zip(file: IO[bytes]) -> zipfile.ZipFile:
+    """Open a zip archive whose list of members is of a size that can be read.
+
+    Raises
+    ------
+    ValueError, zipfile.BadZipFile
+        Where it is larger, or the file is no archive.
+    """
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # the very record that ZipFile goes by
+    if end is not None and end[_ECD_SIZE] > _MAX_DIRECTORY_BYTES:
+        raise ValueError("it has too many members")
+    return zipfile.ZipFile(file)
+
+
 def files_in_zip(archive: zipfile.ZipFile) -> Iterator[HandedIn]:
     """Yield the files of a zip archive, in the order of `files_in`; what would lie outside of it is skipped.
 
@@ -154,9 +170,12 @@ def files_in_zip(archive: zipfile.ZipFile) -> Iterator[HandedIn]:
     members = [member for member in archive.infolist()[:_MAX_LOOKED_AT] if not member.is_dir()]
     for member in sorted(members, key=lambda member: (member.filename.count("/"), member.filename)):
         path = PurePosixPath(member.filename)
+        if not path.parts:
+            continue
         # "../x", "/x" and links would be written, or read, elsewhere
         outside = path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in path.parts[0]
         hidden = any(part in _IGNORED or part.startswith(".") for part in path.parts)
+        hidden = hidden or any(part.lower().endswith(".ipynb") for part in path.parts[:-1])
         kind = stat.S_IFMT(member.external_attr >> 16)
         if not outside and not hidden:
             fault = "an encrypted file" if member.flag_bits & 1 else ""

@@ -69,7 +69,10 @@ def _lock_of(folder: Path) -> Path:
 @contextlib.contextmanager
 def _locked(file: Path, *, wait: bool = True) -> Iterator[None]:
     """Hold the lock on a file; raise `BlockingIOError` where another process does and we do not wait for it."""
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except PermissionError:  # another TA's: to lock it, it need not be written
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -80,6 +83,6 @@ def _locked(file: Path, *, wait: bool = True) -> Iterator[None]:
 def _sweep(root: Path) -> None:
     """Delete the folders of runs that have ended without doing so."""
     for folder in root.glob("run-*/"):
-        with contextlib.suppress(BlockingIOError), _locked(_lock_of(folder), wait=False):
+        with contextlib.suppress(OSError), _locked(_lock_of(folder), wait=False):
             shutil.rmtree(folder, ignore_errors=True)
             _lock_of(folder).unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -57,7 +57,7 @@ class Matched:
 
 def match(assignment: Assignment, notebook: Notebook) -> Matched:
     """Match the cells of a submission: by their ids, else by their text as released, else by what they define."""
-    known = _Known(assignment)
+    known = _Known(assignment, notebook)
     cells = [known.matched(number, cell) for number, cell in enumerate(notebook.cells, 1)]
     return Matched(tuple(_with_main(_with_spares(cells))), notebook.warnings, notebook.readable)
 
@@ -76,6 +76,7 @@ class _Known:
     """The assignment's cells, and which of them have been seen in the submission so far."""
 
     assignment: Assignment
+    notebook: Notebook
     seen: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -85,6 +86,10 @@ class _Known:
         self.by_text = defaultdict(list)
         for id, text in self.released.items():
             self.by_text[self.cells[id].cell_type, text].append(id)
+        named = {cell.id for cell in self.notebook.cells}
+        unnamed = (cell for cell in self.notebook.cells if cell.id not in self.cells)
+        self.unnamed = Counter((cell.cell_type, normal(cell.source)) for cell in unnamed)
+        self.missing = {key: [id for id in ids if id not in named] for key, ids in self.by_text.items()}
 
     def matched(self, number: int, cell: Cell) -> MatchedCell:
         id = self._id(cell)
@@ -101,10 +106,15 @@ class _Known:
         text = normal(cell.source)
         if not text:
             return ""
-        # questions are all released with one text: without their ids they are known by their order
-        alike = self.by_text.get((cell.cell_type, text), [])
+        key = cell.cell_type, text
+        alike = self.by_text.get(key, [])
+        if len(alike) == 1:
+            return alike[0]
+        # questions are all released with one text: without ids they are known by their order, if none was answered
+        if alike and self.unnamed[key] == len(self.missing[key]):
+            return next((id for id in self.missing[key] if id not in self.seen), "")
         if alike:
-            return next((id for id in alike if id not in self.seen), alike[0] if len(alike) == 1 else "")
+            return ""
         return next(self.template.solved_in(cell.source), "") if cell.cell_type == "code" else ""
 
 

@@ -7,27 +7,31 @@ would be kept as the verdict on the other. So nothing but this module reads ``su
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from gradlab_staff.course import Assignment
-from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, files_in_zip
+from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, files_in_zip, open_zip
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.text import one_line
 
 __all__ = ["Received", "receive", "supporting_files"]
 
+_STAMP = "timestamp.txt"
+_MAX_STAMP_BYTES = 1000
 _MAX_CANDIDATES = 20
 _MAX_FILES = 200
 _MAX_FILE_BYTES = 16 << 20
 _MAX_ALL_BYTES = 64 << 20
 _MAX_NAME_BYTES = 1000  # of a path below the folder: the system allows 4096 for the whole
+_MAX_PART = 255  # bytes of a file's or folder's name
 _CHUNK_BYTES = 1 << 20
+_ODD_NAMES = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 
 
 @dataclass(frozen=True)
@@ -68,11 +72,13 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
             got = "a symbolic link. Copy the folder itself" if linked else "none"
             return _in_order(into, warnings=[f"expected a folder with {assignment.name}.ipynb, got {got}."])
         warnings = _warnings_on_refused(found)
+        stamp = next((file for file in found if file.path.parts == (_STAMP,)), None)
         archive = ""
         if not _notebooks(found):
             archive, found, more = _out_of_zip(found, into, opened)
             warnings += more
-        return _sorted_out(assignment, found, archive, warnings, into)
+        received = _sorted_out(assignment, found, archive, warnings, into)
+        return _stamped(received, stamp)
 
 
 def _sorted_out(
@@ -113,6 +119,18 @@ def _in_order(
     return Received(into, notebook, name, tuple(warnings), files, whole.hexdigest())
 
 
+def _stamped(received: Received, stamp: HandedIn | None) -> Received:
+    """Return the copy with the time stamp, which the exchange or the collector laid at the top of the folder.
+
+    It is copied whatever else there is no room for, and no other file may pass for it: a late penalty depends on it.
+    """
+    copy = received.folder / _STAMP
+    if stamp is None or stamp.fault or _copy(stamp, copy, _MAX_STAMP_BYTES):
+        return received
+    digest = hashlib.sha256(f"{received.digest} ".encode() + copy.read_bytes()).hexdigest()
+    return replace(received, files={**received.files, _STAMP: copy}, digest=digest)
+
+
 def _warnings_on_refused(found: Sequence[HandedIn]) -> list[str]:
     return [
         f"{one_line(file.path)}: expected a file, got {file.fault}. Did not open it."
@@ -128,41 +146,47 @@ def _notebooks(found: Sequence[HandedIn]) -> list[HandedIn]:
 
 
 def _out_of_zip(
-    found: Sequence[HandedIn], into: Path, archives: contextlib.ExitStack
+    found: Sequence[HandedIn], into: Path, opened: contextlib.ExitStack
 ) -> tuple[str, list[HandedIn], list[str]]:
     """Return the one zip that holds one notebook, what is in it and beside it, and warnings on other zips."""
     warnings: list[str] = []
-    holding: list[tuple[str, list[HandedIn]]] = []
+    holding: list[tuple[str, list[HandedIn], contextlib.ExitStack]] = []
     zips = [file for file in found if file.path.suffix.lower() == ".zip" and not file.fault][:_MAX_CANDIDATES]
-    for number, file in enumerate(zips):
-        name = one_line(file.path)
-        inside = _opened(file, into.with_name(f"{into.name}.zip-{number}"), archives)
+    room = _MAX_ALL_BYTES
+    for file in zips:
+        name, archive = one_line(file.path), opened.enter_context(contextlib.ExitStack())
+        inside = _opened(file, into.with_name(f"{into.name}.zip"), room, archive)
         count = sum(one.is_notebook and not one.fault for one in inside) if not isinstance(inside, str) else 0
+        room -= min(file.size, room)
         if isinstance(inside, str):
             warnings.append(f"{name}: expected a zip of a notebook, got a file that cannot be read: {inside}.")
         elif count == 1:
-            holding.append((f"{name}/", inside))
+            holding.append((f"{name}/", inside, archive))
         else:
             warnings.append(f"{name}: expected a zip with one notebook, got one with {count}. Did not open it.")
+        if count != 1:
+            archive.close()
     if len(holding) != 1:
         if holding:
-            names = ", ".join(name.rstrip("/") for name, _ in holding)
+            names = ", ".join(name.rstrip("/") for name, *_ in holding)
             warnings.append(f"expected one zip with a notebook, got {names}. Opened none of them.")
         return "", [], warnings
-    name, inside = holding[0]
+    name, inside, _ = holding[0]
     beside = [file for file in found if file not in zips and not file.is_notebook]
     return name, [*beside, *inside], warnings
 
 
-def _opened(file: HandedIn, copy: Path, archives: contextlib.ExitStack) -> list[HandedIn] | str:
-    """Return what is in a zip, which stays open, or why it cannot be read."""
-    if why := _copy(file, copy, _MAX_ALL_BYTES):
+def _opened(file: HandedIn, copy: Path, room: int, archive: contextlib.ExitStack) -> list[HandedIn] | str:
+    """Return what is in a zip, open as long as `archive` is, or why it cannot be read."""
+    if why := _copy(file, copy, room):
         return why
     try:
-        archives.callback(copy.unlink)
-        return list(files_in_zip(archives.enter_context(zipfile.ZipFile(copy))))
+        stream = archive.enter_context(copy.open("rb"))
+        return list(files_in_zip(archive.enter_context(open_zip(stream))))
     except Exception as error:  # noqa: BLE001 (whatever a student's archive makes its reader raise)
-        return "it is not a zip archive" if isinstance(error, zipfile.BadZipFile) else type(error).__name__
+        return str(error) if isinstance(error, ValueError) else "it is not a zip archive"
+    finally:
+        copy.unlink()  # what is open stays open
 
 
 def _chosen(assignment: Assignment, notebooks: Sequence[HandedIn], into: Path) -> tuple[HandedIn, Path | None, str]:
@@ -202,13 +226,20 @@ def _copy_files(found: Sequence[HandedIn], base: PurePosixPath, into: Path) -> d
     for file in found:
         path = file.path.relative_to(base) if file.path.is_relative_to(base) else file.path
         name = str(path)
-        shown = not file.is_notebook and path.suffix.lower() != ".pyc" and len(os.fsencode(name)) <= _MAX_NAME_BYTES
-        if not shown or file.fault or len(copied) >= _MAX_FILES or _is_taken(path, copied):
+        shown = _is_shown(path) and not file.fault and len(copied) < _MAX_FILES
+        if not shown or _is_taken(path, copied):
             continue
         if not _copy(file, into / path, min(room, _MAX_FILE_BYTES)):
             copied[name] = into / path
             room -= copied[name].stat().st_size
     return copied
+
+
+def _is_shown(path: PurePosixPath) -> bool:
+    """Return whether a file may lie by this path: it is a name, and not the notebook's or the time stamp's."""
+    fits = len(os.fsencode(path)) <= _MAX_NAME_BYTES and all(len(os.fsencode(part)) <= _MAX_PART for part in path.parts)
+    notebook = any(part.lower().endswith(".ipynb") for part in path.parts)
+    return fits and not notebook and path.suffix.lower() != ".pyc" and path.parts[0] != _STAMP
 
 
 def _is_taken(path: PurePosixPath, copied: dict[str, Path]) -> bool:
@@ -229,8 +260,14 @@ def _copy(file: HandedIn, to: Path, limit: int) -> str:
     too_large = f"it has {file.size >> 20} MiB, and {limit >> 20} MiB are read at most"
     if file.size > limit:
         return too_large
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with to.open("wb") as copy:
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        copy = to.open("wb")
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in _ODD_NAMES:
+            raise
+        return "its name cannot be used"
+    with copy:
         try:
             left = limit
             with file.open() as source:
@@ -269,6 +306,6 @@ def _write(descriptor: int, chunk: bytes) -> None:
 def supporting_files(assignment: Assignment) -> dict[str, Path]:
     """Return the files beside the instructor's notebook, by their paths, within the bounds of `receive`."""
     folder = assignment.notebook.parent
-    with Folder.open(folder) as source:
+    with Folder.open(folder.resolve()) as source:  # the staff's own may be a link
         files = [file for file in source.files() if not (file.is_notebook or file.fault or file.path.suffix == ".pyc")]
     return {str(file.path): folder / file.path for file in files[:_MAX_FILES] if file.size <= _MAX_FILE_BYTES}

@@ -46,6 +46,18 @@ def test_cells_without_metadata_are_known_by_their_text():
     assert UNANSWERED in "".join(cell.cell.source for cell in found if cell.id.startswith("inline_question"))
 
 
+def test_questions_without_metadata_are_not_guessed():
+    """Where one of them was answered, the blanks of the others could be anyone's."""
+    stripped = cells(lambda cell: replace(cell, metadata={}))
+    questions = [cell.id for cell in ASSIGNMENT.cells if cell.id.startswith("inline_question")]
+    texts = {released_text(ASSIGNMENT, cell) for cell in ASSIGNMENT.cells if cell.id in questions}
+    if len(texts) == len(questions):
+        return  # each is known by its own words
+    first = next(index for index, cell in enumerate(stripped) if cell.source in texts)
+    stripped[first] = replace(stripped[first], source="An answer.")
+    assert not {cell.id for cell in matched(stripped)} & set(questions)
+
+
 def test_a_solution_without_metadata_is_known_by_what_it_defines():
     """It is not as released."""
     (found,) = matched([Cell("code", ANSWER.source)])

@@ -119,6 +119,20 @@ def test_a_notebook_in_a_folder_is_found(handed_in, copy):
     }
 
 
+def test_nothing_crowds_out_the_time_stamp(handed_in, copy):
+    """A late penalty depends on it: it is copied whatever else there is no room for, and nothing else passes for it."""
+    many = {f"a{number:03}.dat": b"" for number in range(201)}
+    got = copy(handed_in({**many, "timestamp.txt": b"2026-02-01 00:00:00 UTC", "tiny.ipynb": "solved.ipynb"}))
+    assert got.files["timestamp.txt"].read_bytes() == b"2026-02-01 00:00:00 UTC"
+
+
+def test_a_time_stamp_of_the_students_own_is_none(handed_in, copy):
+    """One in a folder or in a zip was not laid there by who collected."""
+    folder = handed_in()
+    zipped(folder / "hw.zip", {"hw/tiny.ipynb": SOLVED, "hw/timestamp.txt": b"2020-01-01 00:00:00 UTC"})
+    assert "timestamp.txt" not in copy(folder).files
+
+
 @pytest.mark.parametrize("count", [3_000, 12_000])
 def test_data_files_hide_no_notebook(handed_in, copy, count):
     """Thousands of them before its name: it is found, and the files beside it stay bounded."""
@@ -228,6 +242,44 @@ def test_a_zip_that_unpacks_to_more_than_it_states_is_cut_off(handed_in, copy, m
 
 
 @pytest.mark.parametrize(
+    "name", ["x" * 300, "y" * 2000 + "/z", "tiny.ipynb/x.txt", "a/b.ipynb/c.txt", ".", "a\0b", "n\udcff"]
+)
+def test_an_odd_name_in_a_zip_costs_that_file(handed_in, copy, name):
+    """The notebook is graded, and the other files are there."""
+    folder = handed_in()
+    path = folder / "hw.zip"
+    placed = "?" * len(name.encode(errors="surrogateescape"))
+    zipped(path, {"work.ipynb": SOLVED, placed: b"x", "mine.py": b"x = 1"})
+    path.write_bytes(path.read_bytes().replace(placed.encode(), name.encode(errors="surrogateescape")))
+    got = copy(folder)
+    assert got.notebook.read_bytes() == SOLVED
+    assert set(got.files) >= {"mine.py"}
+    assert not any(file.startswith("tiny.ipynb") for file in got.files)
+
+
+def test_an_unreadable_notebook_leaves_its_place_free(handed_in, copy):
+    """What lies in a folder of its name in a zip would be in the way of the notebook in autograded/."""
+    folder = handed_in()
+    path = folder / "hw.zip"
+    zipped(path, {"tiny.ipynb": SOLVED, "tiny.ipynb/x.txt": b"x"})
+    raw = bytearray(path.read_bytes())
+    raw[60] ^= 0xFF
+    path.write_bytes(raw)
+    got = copy(folder)
+    assert (got.notebook, got.files) == (None, {})
+    assert "got a file that cannot be read" in got.warnings[-1]
+
+
+def test_a_zip_of_very_many_members_is_not_opened(handed_in, copy):
+    """Its list alone would take gigabytes."""
+    folder = handed_in()
+    zipped(folder / "hw.zip", {f"{number:060}": b"" for number in range(45_000)})
+    assert copy(folder).warnings[0] == (
+        "hw.zip: expected a zip of a notebook, got a file that cannot be read: it has too many members."
+    )
+
+
+@pytest.mark.parametrize(
     ("files", "warning"),
     [
         ({"a.ipynb": SOLVED, "b.ipynb": SOLVED}, "hw.zip: expected a zip with one notebook, got one with 2."),
@@ -328,6 +380,28 @@ def test_the_copies_go_with_the_run(tiny, handed_in, tmp_path):
             got.discard()
             assert not got.folder.exists()
     assert list(received.glob("run-*")) == []
+
+
+def test_the_lock_of_another_ta_locks_nobody_out(tmp_path):
+    """Who may not write it locks it all the same."""
+    with open_inbox(Course(tmp_path)) as inbox:
+        locks = [inbox.folder.parent / "making.lock", inbox.folder.with_name(f"{inbox.folder.name}.lock")]
+    locks[1].touch()
+    locks[1].with_suffix("").mkdir()
+    for lock in locks:
+        lock.chmod(0o444)
+    real = os.open
+
+    def not_writable(path, flags, *args, **options):
+        if Path(os.fsdecode(path)) in locks and flags & os.O_RDWR:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "open", not_writable)
+        with open_inbox(Course(tmp_path)) as inbox:
+            assert inbox.folder.is_dir()
+            assert not locks[1].with_suffix("").exists()
 
 
 def test_a_course_that_cannot_be_written_is_named(tmp_path):
