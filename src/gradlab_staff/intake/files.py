@@ -1,29 +1,31 @@
-"""Untrusted files: opened without following links, counted and measured before they are read."""
+"""Untrusted files: opened without following links, counted and measured before they are read, copied within bounds."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-__all__ = ["MAX_NOTEBOOK_BYTES", "Folder", "HandedIn", "files_in_zip", "open_zip", "read_file"]
+from gradlab_staff.text import one_line
+
+__all__ = ["IGNORED", "MAX_LOOKED_AT", "MAX_NOTEBOOK_BYTES", "Folder", "HandedIn", "copy_file", "read_file"]
 
 MAX_NOTEBOOK_BYTES = 512 << 20
 """The largest notebook that is read: twice what the largest real ones hold."""
 
-_MAX_LOOKED_AT = 50_000
+MAX_LOOKED_AT = 50_000
 """How many names of a submission are looked at: a folder of data hides no notebook, a million files hold up nobody."""
-_MAX_DIRECTORY_BYTES = 4 << 20  # of a zip: Python makes a hundred times as much of it
-_ECD_SIZE = 5  # where the end record, as zipfile reads it, says how large the directory is
+_CHUNK_BYTES = 1 << 20
+_ODD_NAMES = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
-_IGNORED = (".ipynb_checkpoints", "__pycache__", "__MACOSX", "feedback")
+IGNORED = (".ipynb_checkpoints", "__pycache__", "__MACOSX", "feedback")
 """Folders of nobody's work; nbgrader ignores most of them, too."""
 
 
@@ -106,13 +108,13 @@ class Folder:
         while level:
             below: list[PurePosixPath] = []
             entries = (entry for parent in level for entry in self._entries(parent))
-            found = sorted(islice(entries, _MAX_LOOKED_AT - seen), key=lambda entry: entry[0])
+            found = sorted(islice(entries, MAX_LOOKED_AT - seen), key=lambda entry: entry[0])
             seen += len(found)
             for path, status in found:
                 if stat.S_ISDIR(status.st_mode) and path.suffix.lower() == ".ipynb":
                     yield self._handed_in(path, 0, "a folder")
                 elif stat.S_ISDIR(status.st_mode):
-                    below += [] if path.name in _IGNORED or path.name.startswith(".") else [path]
+                    below += [] if path.name in IGNORED or path.name.startswith(".") else [path]
                 elif stat.S_ISREG(status.st_mode):
                     yield self._handed_in(path, status.st_size)
                 else:
@@ -148,40 +150,55 @@ class Folder:
         return at
 
 
-def open_zip(file: IO[bytes]) -> zipfile.ZipFile:
-    """Open a zip archive whose list of members is of a size that can be read.
+def copy_file(file: HandedIn, to: Path, limit: int) -> str:
+    """Copy a file of at most `limit` bytes; return why it cannot be read, or nothing.
 
     Raises
     ------
-    ValueError, zipfile.BadZipFile
-        Where it is larger, or the file is no archive.
+    OSError
+        Where the copy cannot be written.
     """
-    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # the very record that ZipFile goes by
-    if end is not None and end[_ECD_SIZE] > _MAX_DIRECTORY_BYTES:
-        raise ValueError("it has too many members")
-    return zipfile.ZipFile(file)
+    too_large = f"it has {file.size >> 20} MiB, and {limit >> 20} MiB are read at most"
+    if file.size > limit:
+        return too_large
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        copy = to.open("wb")
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in _ODD_NAMES:
+            raise
+        return "its name cannot be used"
+    with copy:
+        try:
+            left = limit
+            with file.open() as source:
+                while chunk := source.read(_CHUNK_BYTES):
+                    left -= len(chunk)
+                    if left < 0:  # it grew, or a zip states too little
+                        break
+                    _write(copy.fileno(), chunk)
+            why = too_large if left < 0 else ""
+        except _NoRoomError as error:
+            raise error.reason from None
+        except Exception as error:  # noqa: BLE001 (whatever the reader of a student's file or archive raises)
+            why = getattr(error, "strerror", None) or one_line(error) or type(error).__name__
+    if why:
+        to.unlink()
+    return why
 
 
-def files_in_zip(archive: zipfile.ZipFile) -> Iterator[HandedIn]:
-    """Yield the files of a zip archive, in the order of `files_in`; what would lie outside of it is skipped.
+class _NoRoomError(Exception):
+    """The copy cannot be written: our trouble, and not the file's."""
 
-    The sizes that it states are checked again when a file is read. The archive stays open as long as they are needed.
-    """
-    members = [member for member in archive.infolist()[:_MAX_LOOKED_AT] if not member.is_dir()]
-    for member in sorted(members, key=lambda member: (member.filename.count("/"), member.filename)):
-        path = PurePosixPath(member.filename)
-        if not path.parts:
-            continue
-        # "../x", "/x" and links would be written, or read, elsewhere
-        outside = path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in path.parts[0]
-        hidden = any(part in _IGNORED or part.startswith(".") for part in path.parts)
-        hidden = hidden or any(part.lower().endswith(".ipynb") for part in path.parts[:-1])
-        kind = stat.S_IFMT(member.external_attr >> 16)
-        if not outside and not hidden:
-            fault = "an encrypted file" if member.flag_bits & 1 else ""
-            fault = fault if kind in (0, stat.S_IFREG) else "something else"
-            yield HandedIn(path, member.file_size, _opener(archive, member), fault)
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
-def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
-    return lambda: archive.open(member)
+def _write(descriptor: int, chunk: bytes) -> None:
+    try:
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError as error:
+        raise _NoRoomError(error) from None

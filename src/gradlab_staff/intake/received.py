@@ -7,7 +7,6 @@ would be kept as the verdict on the other. So nothing but this module reads ``su
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import shutil
@@ -16,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from gradlab_staff.course import Assignment
-from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, files_in_zip, open_zip
+from gradlab_staff.intake.archives import find_in_zips
+from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, copy_file
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.text import one_line
 
@@ -30,8 +30,6 @@ _MAX_FILE_BYTES = 16 << 20
 _MAX_ALL_BYTES = 64 << 20
 _MAX_NAME_BYTES = 1000  # of a path below the folder: the system allows 4096 for the whole
 _MAX_PART = 255  # bytes of a file's or folder's name
-_CHUNK_BYTES = 1 << 20
-_ODD_NAMES = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
         stamp = next((file for file in found if file.path.parts == (_STAMP,)), None)
         archive = ""
         if not _notebooks(found):
-            archive, found, more = _out_of_zip(found, into, opened)
+            archive, found, more = find_in_zips(found, into, opened)
             warnings += more
         received = _sorted_out(assignment, found, archive, warnings, into)
         return _stamped(received, stamp)
@@ -125,7 +123,7 @@ def _stamped(received: Received, stamp: HandedIn | None) -> Received:
     It is copied whatever else there is no room for, and no other file may pass for it: a late penalty depends on it.
     """
     copy = received.folder / _STAMP
-    if stamp is None or stamp.fault or _copy(stamp, copy, _MAX_STAMP_BYTES):
+    if stamp is None or stamp.fault or copy_file(stamp, copy, _MAX_STAMP_BYTES):
         return received
     digest = hashlib.sha256(f"{received.digest} ".encode() + copy.read_bytes()).hexdigest()
     return replace(received, files={**received.files, _STAMP: copy}, digest=digest)
@@ -145,50 +143,6 @@ def _notebooks(found: Sequence[HandedIn]) -> list[HandedIn]:
     return [file for file in every if len(file.path.parts) == 1] or every
 
 
-def _out_of_zip(
-    found: Sequence[HandedIn], into: Path, opened: contextlib.ExitStack
-) -> tuple[str, list[HandedIn], list[str]]:
-    """Return the one zip that holds one notebook, what is in it and beside it, and warnings on other zips."""
-    warnings: list[str] = []
-    holding: list[tuple[str, list[HandedIn], contextlib.ExitStack]] = []
-    zips = [file for file in found if file.path.suffix.lower() == ".zip" and not file.fault][:_MAX_CANDIDATES]
-    room = _MAX_ALL_BYTES
-    for file in zips:
-        name, archive = one_line(file.path), opened.enter_context(contextlib.ExitStack())
-        inside = _opened(file, into.with_name(f"{into.name}.zip"), room, archive)
-        count = sum(one.is_notebook and not one.fault for one in inside) if not isinstance(inside, str) else 0
-        room -= min(file.size, room)
-        if isinstance(inside, str):
-            warnings.append(f"{name}: expected a zip of a notebook, got a file that cannot be read: {inside}.")
-        elif count == 1:
-            holding.append((f"{name}/", inside, archive))
-        else:
-            warnings.append(f"{name}: expected a zip with one notebook, got one with {count}. Did not open it.")
-        if count != 1:
-            archive.close()
-    if len(holding) != 1:
-        if holding:
-            names = ", ".join(name.rstrip("/") for name, *_ in holding)
-            warnings.append(f"expected one zip with a notebook, got {names}. Opened none of them.")
-        return "", [], warnings
-    name, inside, _ = holding[0]
-    beside = [file for file in found if file not in zips and not file.is_notebook]
-    return name, [*beside, *inside], warnings
-
-
-def _opened(file: HandedIn, copy: Path, room: int, archive: contextlib.ExitStack) -> list[HandedIn] | str:
-    """Return what is in a zip, open as long as `archive` is, or why it cannot be read."""
-    if why := _copy(file, copy, room):
-        return why
-    try:
-        stream = archive.enter_context(copy.open("rb"))
-        return list(files_in_zip(archive.enter_context(open_zip(stream))))
-    except Exception as error:  # noqa: BLE001 (whatever a student's archive makes its reader raise)
-        return str(error) if isinstance(error, ValueError) else "it is not a zip archive"
-    finally:
-        copy.unlink()  # what is open stays open
-
-
 def _chosen(assignment: Assignment, notebooks: Sequence[HandedIn], into: Path) -> tuple[HandedIn, Path | None, str]:
     """Return the notebook to grade and its copy; None, and why, where it cannot be read.
 
@@ -198,14 +152,14 @@ def _chosen(assignment: Assignment, notebooks: Sequence[HandedIn], into: Path) -
     by_name = [file for file in notebooks if file.path.parts == (place.name,)]
     candidates = by_name or list(notebooks)
     if len(candidates) == 1:
-        why = _copy(candidates[0], place, MAX_NOTEBOOK_BYTES)
+        why = copy_file(candidates[0], place, MAX_NOTEBOOK_BYTES)
         return candidates[0], None if why else place, why
     room = MAX_NOTEBOOK_BYTES
     best: tuple[tuple[int, int], HandedIn] | None = None
     ids = {cell.id for cell in assignment.cells if cell.id}
     for file in candidates[:_MAX_CANDIDATES]:
         copy = into.with_name(f"{into.name}.candidate")
-        if not _copy(file, copy, room):
+        if not copy_file(file, copy, room):
             room -= copy.stat().st_size
             cells = open_notebook(copy).cells
             score = len({cell.id for cell in cells} & ids), len(cells)
@@ -229,7 +183,7 @@ def _copy_files(found: Sequence[HandedIn], base: PurePosixPath, into: Path) -> d
         shown = _is_shown(path) and not file.fault and len(copied) < _MAX_FILES
         if not shown or _is_taken(path, copied):
             continue
-        if not _copy(file, into / path, min(room, _MAX_FILE_BYTES)):
+        if not copy_file(file, into / path, min(room, _MAX_FILE_BYTES)):
             copied[name] = into / path
             room -= copied[name].stat().st_size
     return copied
@@ -247,60 +201,6 @@ def _is_taken(path: PurePosixPath, copied: dict[str, Path]) -> bool:
     return any(str(part) in copied for part in (path, *path.parents)) or any(
         PurePosixPath(name).is_relative_to(path) for name in copied
     )
-
-
-def _copy(file: HandedIn, to: Path, limit: int) -> str:
-    """Copy a file of at most `limit` bytes; return why it cannot be read, or nothing.
-
-    Raises
-    ------
-    OSError
-        Where the copy cannot be written.
-    """
-    too_large = f"it has {file.size >> 20} MiB, and {limit >> 20} MiB are read at most"
-    if file.size > limit:
-        return too_large
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        copy = to.open("wb")
-    except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno not in _ODD_NAMES:
-            raise
-        return "its name cannot be used"
-    with copy:
-        try:
-            left = limit
-            with file.open() as source:
-                while chunk := source.read(_CHUNK_BYTES):
-                    left -= len(chunk)
-                    if left < 0:  # it grew, or a zip states too little
-                        break
-                    _write(copy.fileno(), chunk)
-            why = too_large if left < 0 else ""
-        except _NoRoomError as error:
-            raise error.reason from None
-        except Exception as error:  # noqa: BLE001 (whatever the reader of a student's file or archive raises)
-            why = getattr(error, "strerror", None) or one_line(error) or type(error).__name__
-    if why:
-        to.unlink()
-    return why
-
-
-class _NoRoomError(Exception):
-    """The copy cannot be written: our trouble, and not the file's."""
-
-    def __init__(self, reason: OSError) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def _write(descriptor: int, chunk: bytes) -> None:
-    try:
-        view = memoryview(chunk)
-        while view:
-            view = view[os.write(descriptor, view) :]
-    except OSError as error:
-        raise _NoRoomError(error) from None
 
 
 def supporting_files(assignment: Assignment) -> dict[str, Path]:

@@ -1,0 +1,104 @@
+"""Zip archives that were handed in: the one that holds a notebook is the submission."""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from gradlab_staff.intake.files import IGNORED, MAX_LOOKED_AT, HandedIn, copy_file
+from gradlab_staff.text import one_line
+
+__all__ = ["find_in_zips"]
+
+MAX_ZIP_BYTES = 64 << 20
+"""Of all zips of a submission together."""
+_MAX_ZIPS = 20
+_MAX_DIRECTORY_BYTES = 4 << 20  # of a zip: Python makes a hundred times as much of it
+_ECD_SIZE = 5  # where the end record, as zipfile reads it, says how large the directory is
+
+
+def find_in_zips(
+    found: Sequence[HandedIn], into: Path, opened: contextlib.ExitStack
+) -> tuple[str, list[HandedIn], list[str]]:
+    """Return the one zip that holds one notebook, what is in it and beside it, and warnings on other zips."""
+    warnings: list[str] = []
+    holding: list[tuple[str, list[HandedIn], contextlib.ExitStack]] = []
+    zips = [file for file in found if file.path.suffix.lower() == ".zip" and not file.fault][:_MAX_ZIPS]
+    room = MAX_ZIP_BYTES
+    for file in zips:
+        name, archive = one_line(file.path), opened.enter_context(contextlib.ExitStack())
+        inside = _opened(file, into.with_name(f"{into.name}.zip"), room, archive)
+        count = sum(one.is_notebook and not one.fault for one in inside) if not isinstance(inside, str) else 0
+        room -= min(file.size, room)
+        if isinstance(inside, str):
+            warnings.append(f"{name}: expected a zip of a notebook, got a file that cannot be read: {inside}.")
+        elif count == 1:
+            holding.append((f"{name}/", inside, archive))
+        else:
+            warnings.append(f"{name}: expected a zip with one notebook, got one with {count}. Did not open it.")
+        if count != 1:
+            archive.close()
+    if len(holding) != 1:
+        if holding:
+            names = ", ".join(name.rstrip("/") for name, *_ in holding)
+            warnings.append(f"expected one zip with a notebook, got {names}. Opened none of them.")
+        return "", [], warnings
+    name, inside, _ = holding[0]
+    beside = [file for file in found if file not in zips and not file.is_notebook]
+    return name, [*beside, *inside], warnings
+
+
+def _opened(file: HandedIn, copy: Path, room: int, archive: contextlib.ExitStack) -> list[HandedIn] | str:
+    """Return what is in a zip, open as long as `archive` is, or why it cannot be read."""
+    if why := copy_file(file, copy, room):
+        return why
+    try:
+        stream = archive.enter_context(copy.open("rb"))
+        return list(_files_in(archive.enter_context(_open_zip(stream))))
+    except Exception as error:  # noqa: BLE001 (whatever a student's archive makes its reader raise)
+        return str(error) if isinstance(error, ValueError) else "it is not a zip archive"
+    finally:
+        copy.unlink()  # what is open stays open
+
+
+def _open_zip(file: IO[bytes]) -> zipfile.ZipFile:
+    """Open a zip archive whose list of members is of a size that can be read.
+
+    Raises
+    ------
+    ValueError, zipfile.BadZipFile
+        Where it is larger, or the file is no archive.
+    """
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # the very record that ZipFile goes by
+    if end is not None and end[_ECD_SIZE] > _MAX_DIRECTORY_BYTES:
+        raise ValueError("it has too many members")
+    return zipfile.ZipFile(file)
+
+
+def _files_in(archive: zipfile.ZipFile) -> Iterator[HandedIn]:
+    """Yield the files of a zip archive, in the order of `Folder.files`; what would lie outside of it is skipped.
+
+    The sizes that it states are checked again when a file is read. The archive stays open as long as they are needed.
+    """
+    members = [member for member in archive.infolist()[:MAX_LOOKED_AT] if not member.is_dir()]
+    for member in sorted(members, key=lambda member: (member.filename.count("/"), member.filename)):
+        path = PurePosixPath(member.filename)
+        if not path.parts:
+            continue
+        # "../x", "/x" and links would be written, or read, elsewhere
+        outside = path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in path.parts[0]
+        hidden = any(part in IGNORED or part.startswith(".") for part in path.parts)
+        hidden = hidden or any(part.lower().endswith(".ipynb") for part in path.parts[:-1])
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        if not outside and not hidden:
+            fault = "an encrypted file" if member.flag_bits & 1 else ""
+            fault = fault if kind in (0, stat.S_IFREG) else "something else"
+            yield HandedIn(path, member.file_size, _opener(archive, member), fault)
+
+
+def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
+    return lambda: archive.open(member)
