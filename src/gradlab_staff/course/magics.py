@@ -2,37 +2,69 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 
-__all__ = ["MAX_SOURCE_CHARS", "plain_python", "syntax_fault"]
+__all__ = ["MAX_SOURCE_CHARS", "Plain", "parse", "plain_python", "read_cell", "syntax_fault"]
 
 MAX_SOURCE_CHARS = 32 << 10
 """The longest cell that is compiled: nobody writes a longer one, and compilation can take time quadratic in length."""
 
 _MAX_LINES = 100
-_RUN_BODY = {"capture", "memit", "prun", "snakeviz", "time", "timeit"}
-_CELL_MAGIC = re.compile(r"\s*%%(\w+)")
+_OTHER_LANGUAGES = set(
+    "! bash sh script system sx cmd powershell pwsh perl ruby javascript js typescript html HTML svg SVG latex markdown "
+    "python python2 python3 pypy R sql bigquery cython fortran julia cpp file writefile".split()
+)
+"""Cell magics whose body is not run in the notebook's own namespace, if it is Python at all; any other's is."""
+_SHELL = set("run env set_env cd pylab file writefile".split())
+"""Magics that the host's own shell knows (`host.shell`)."""
+_QUIET = set(
+    "matplotlib load_ext reload_ext autoreload config time timeit prun lprun memit mprun debug pdb precision xmode "
+    "who whos history colors automagic".split()
+)
+"""Line magics that show or measure something: to skip them is worth no word."""
+
+_CELL_MAGIC = re.compile(r"\s*%%(!|\w+)(.*)")
+_LINE_MAGIC = re.compile(r"(\s*)%(\w+)\s*(.*)")
 _ASSIGNED = re.compile(r"([^=!%]*[^=!%<>:\s]\s*=\s*)[%!]")
 _TIMED = re.compile(r"(\s*)%time\s+(.+)")
 _ESCAPED = re.compile(r"\s*([%!?]|[\w.*\[\]'\"]+\?{1,2}\s*(#.*)?$)")
 
 
-def syntax_fault(source: str, filename: str = "<cell>") -> SyntaxError | None:
-    """Return the error with which Python refuses to compile `source`, or None; nothing is run."""
-    if len(source) > MAX_SOURCE_CHARS:
-        return SyntaxError(f"the cell is longer than {MAX_SOURCE_CHARS} characters")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a student's "\d" must not print a warning while grading
-            compile(source, filename, "exec", dont_inherit=True)
-    except SyntaxError as fault:
-        return fault
-    except (MemoryError, RecursionError):
-        return SyntaxError("the code is nested too deeply")
-    except (OverflowError, ValueError) as error:  # null bytes, and integers of too many digits
-        return SyntaxError(str(error))
-    return None
+@dataclass(frozen=True)
+class Plain:
+    """A cell as Python that parses; empty where it is in another `language` (a cell magic), or has a `fault`.
+
+    `skipped` are the lines, by number, that held commands which grading does not run.
+    """
+
+    source: str = ""
+    language: str = ""
+    skipped: tuple[tuple[int, str], ...] = ()
+    fault: SyntaxError | None = None
+
+
+def read_cell(source: str) -> Plain:
+    """Return a student's cell as the sandbox runs it: what its shell knows (`%run`, `%%writefile`) as calls of that."""
+    skipped: dict[int, str] = {}
+
+    def replaced(line: str, number: int) -> str | None:
+        if (call := _called(line)) is not None:
+            return call
+        plain = _plain_line(line)
+        if plain is not None and not _is_quiet(line):
+            skipped[number] = line.strip()
+        return plain
+
+    language, body = _without_cell_magics(source)
+    if language:
+        return Plain(body, "" if body else language)
+    plain = _parsing(body, replaced)
+    fault = syntax_fault(plain)
+    return Plain("", fault=fault) if fault else Plain(plain, skipped=tuple(sorted(skipped.items())))
 
 
 def plain_python(source: str) -> str | None:
@@ -43,30 +75,56 @@ def plain_python(source: str) -> str | None:
     >>> plain_python("%matplotlib inline\\nx = !ls\\ny = 1")
     'pass\\nx = None\\ny = 1'
     """
-    changed = _without_cell_magics(source)
-    if changed is None:
-        return None
-    changed = _without_leading_indent(changed)
-    for _ in range(_MAX_LINES):
-        fault = syntax_fault(changed)
-        line = _replaced(changed, fault.lineno) if fault and fault.lineno else None
-        if line is None:
-            return changed
-        changed = line
-    return changed
+    language, body = _without_cell_magics(source)
+    return None if language else _parsing(body, lambda line, number: _plain_line(line))
 
 
-def _without_cell_magics(source: str) -> str | None:
+def parse(source: str, filename: str = "<cell>") -> ast.Module:
+    """Return the syntax tree of a cell, as IPython parses it: ``await`` may stand at its top level.
+
+    Raises
+    ------
+    SyntaxError
+        Where it does not parse, or is too long or too deeply nested to try.
+    """
+    if len(source) > MAX_SOURCE_CHARS:
+        raise SyntaxError(f"the cell is longer than {MAX_SOURCE_CHARS} characters")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a student's "\d" must not print a warning while grading
+            return ast.parse(source, filename)
+    except (MemoryError, RecursionError):
+        raise SyntaxError("the code is nested too deeply") from None
+    except (OverflowError, ValueError) as error:  # null bytes, and integers of too many digits
+        raise SyntaxError(str(error)) from None
+
+
+def syntax_fault(source: str, filename: str = "<cell>") -> SyntaxError | None:
+    """Return the error with which Python refuses to parse `source`, or None; nothing is run."""
+    try:
+        parse(source, filename)
+    except SyntaxError as fault:
+        return fault
+    return None
+
+
+def _without_cell_magics(source: str) -> tuple[str, str]:
+    """Return the other language of a cell and nothing; or nothing, and the cell with its cell magics as ``pass``.
+
+    Of ``%%writefile`` the body is a call of the host's shell.
+    """
     lines = source.split("\n")
     for number, line in enumerate(lines):
         magic = _CELL_MAGIC.match(line)
-        if magic and magic[1] not in _RUN_BODY:
-            return None
+        if magic and magic[1] in _OTHER_LANGUAGES:
+            body = "\n".join(lines[number + 1 :])
+            known = magic[1] in _SHELL
+            return f"%%{magic[1]}", _call("cell", magic[1], magic[2].strip(), body) if known else ""
         if magic:
             lines[number] = "pass"
         elif line.strip():
             break
-    return "\n".join(lines)
+    return "", _without_leading_indent("\n".join(lines))
 
 
 def _without_leading_indent(source: str) -> str:
@@ -76,10 +134,21 @@ def _without_leading_indent(source: str) -> str:
     return "\n".join(line.removeprefix(indent) for line in source.split("\n")) if indent else source
 
 
-def _replaced(source: str, number: int) -> str | None:
+def _parsing(source: str, plain_line: Callable[[str, int], str | None]) -> str:
+    """Return `source` with each line replaced at which it does not parse, as far as `plain_line` knows another."""
+    for _ in range(_MAX_LINES):
+        fault = syntax_fault(source)
+        changed = _replaced(source, fault.lineno, plain_line) if fault and fault.lineno else None
+        if changed is None:
+            break
+        source = changed
+    return source
+
+
+def _replaced(source: str, number: int, plain_line: Callable[[str, int], str | None]) -> str | None:
     """Return `source` with the IPython syntax in line `number` replaced; None if that line has none."""
     lines = source.split("\n")
-    if number > len(lines) or (plain := _plain_line(lines[number - 1])) is None:
+    if number > len(lines) or (plain := plain_line(lines[number - 1], number)) is None:
         return None
     while lines[number - 1].endswith("\\") and number < len(lines):
         lines[number - 1] = plain
@@ -96,3 +165,18 @@ def _plain_line(line: str) -> str | None:
     if _ESCAPED.match(line):
         return line[: len(line) - len(line.lstrip())] + "pass"
     return None
+
+
+def _called(line: str) -> str | None:
+    """Return the call of the host's shell that a line stands for; None where its shell does not know it."""
+    magic = _LINE_MAGIC.fullmatch(line)
+    return magic[1] + _call("line", magic[2], magic[3]) if magic and magic[2] in _SHELL else None
+
+
+def _call(kind: str, name: str, *words: str) -> str:
+    return f"get_ipython().run_{kind}_magic({', '.join(map(repr, (name, *words)))})"
+
+
+def _is_quiet(line: str) -> bool:
+    magic = _LINE_MAGIC.match(line)
+    return "?" in line[-2:] or line.lstrip().startswith("?") or bool(magic and magic[2] in _QUIET)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-import symtable
 import textwrap
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gradlab_staff.course import Assignment, Cell
-from gradlab_staff.course.magics import MAX_SOURCE_CHARS
+from gradlab_staff.course.magics import parse
 
 __all__ = [
     "BLANK",
     "UNANSWERED",
     "Template",
+    "binds",
     "bound",
     "exercise_of",
     "functions",
@@ -29,6 +28,7 @@ __all__ = [
 ]
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_BINDING = _DEFINITIONS | ast.Import | ast.ImportFrom
 BLANK = re.compile(
     r"^([ \t]*)### BEGIN SOLUTION[ \t]*([^\n]*)\n(.*?)^[ \t]*### END SOLUTION[^\n]*", re.DOTALL | re.MULTILINE
 )
@@ -38,7 +38,6 @@ UNANSWERED = "*Your answer here.*"
 """What a question is released with, as nbgrader_config.py has it."""
 
 _STUB_COLUMNS = 88
-_COMPREHENSIONS = {"dictcomp", "genexpr", "listcomp", "setcomp"}
 _DEFINITION = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)", re.MULTILINE)
 
 
@@ -115,8 +114,13 @@ class Template:
         }
 
     def solved_in(self, source: str) -> Iterator[str]:
-        """Yield the ids of the solution cells of which `source` defines a function or class, or all variables."""
-        named, assigned = functions(source), variables(source)
+        """Yield the ids of the solution cells of which `source` defines a function or class, or all variables.
+
+        Who imports a function from a file of their own defines it, too.
+        """
+        nodes = statements(source)
+        named = functions(source).union(*map(bound, nodes))
+        assigned = set().union(*map(binds, nodes))
         for id, names in self.defines.items():
             if names & named or (names and names <= named | assigned):
                 yield id
@@ -125,26 +129,6 @@ class Template:
         """Return whether grading runs the released source of the cell, not the submitted one."""
         cell = self.cells[id]
         return cell.is_given and not cell.is_demo
-
-    def demos_for(self, id: str, source: str, known: set[str]) -> set[str]:
-        """Return the demonstrations that the cell `id` needs: those that bind names that it reads and `known` lacks.
-
-        For names that are read inside functions, only the functions of a demonstration count: a variable that is read
-        there is one that the student forgot to define.
-        """
-        top, inner = _read(source)
-        helpers = {name for demo in self.demos for name in functions(self.cells[demo].source)}
-        return self._binding(id, top | (inner & helpers), known)
-
-    def _binding(self, id: str, names: set[str], known: set[str]) -> set[str]:
-        found: set[str] = set()
-        for name in names - known:
-            before = [demo for demo, bound in self.demos.items() if name in bound and self.order[demo] < self.order[id]]
-            if before and before[-1] not in found:
-                demo = before[-1]
-                reads = set().union(*_read(self.cells[demo].source))
-                found |= {demo} | self._binding(demo, reads, known | self.demos[demo])
-        return found
 
     @cached_property
     def demos(self) -> dict[str, set[str]]:
@@ -163,21 +147,22 @@ def functions(source: str) -> set[str]:
 
 def variables(source: str) -> set[str]:
     """Return the names that top-level statements bind other than by ``def`` and ``class``."""
-    plain = [node for node in statements(source) if not isinstance(node, _DEFINITIONS)]
-    nodes = [node for statement in plain for node in ast.walk(statement)]
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return set().union(*(binds(node) for node in statements(source) if not isinstance(node, _BINDING)))
 
 
 def statements(source: str) -> list[ast.stmt]:
     """Return the top-level statements; none if `source` does not parse."""
-    if len(source) > MAX_SOURCE_CHARS:
-        return []
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source).body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return parse(source).body
+    except SyntaxError:
         return []
+
+
+def binds(node: ast.stmt) -> set[str]:
+    """Return the names that a statement binds: an import, a definition, or whatever else."""
+    if isinstance(node, _BINDING):
+        return bound(node)
+    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
 
 
 def bound(node: ast.stmt) -> set[str]:
@@ -185,20 +170,3 @@ def bound(node: ast.stmt) -> set[str]:
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {alias.asname or alias.name for alias in node.names}
     return {node.name} if isinstance(node, _DEFINITIONS) else set()
-
-
-def _read(source: str) -> tuple[set[str], set[str]]:
-    """Return the global names that a cell reads at top level and in functions; none if it does not compile."""
-    try:
-        top = symtable.symtable(source, "<cell>", "exec")
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return set(), set()
-    read = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
-    tables = top.get_children()
-    inner: set[str] = set()
-    while tables:
-        table = tables.pop()
-        tables += table.get_children()
-        names = read if table.get_name() in _COMPREHENSIONS else inner
-        names |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
-    return read, inner

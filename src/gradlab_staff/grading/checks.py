@@ -38,7 +38,7 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
         _no_settings_of_the_shell(),
         contextlib.redirect_stdout(said),
         contextlib.redirect_stderr(said),
-        threadpool_limits(run.session.limits.threads),
+        threadpool_limits(run.session.setup.limits.threads),
     ):
         code = pytest.main(
             [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import gradlab
 from gradlab_staff.course import Assignment
+from gradlab_staff.course.packages import SETTINGS_FILE
 
 __all__ = ["fingerprint_of_course"]
 
@@ -16,7 +17,8 @@ __all__ = ["fingerprint_of_course"]
 def fingerprint_of_course(assignment: Assignment, *words: str) -> str:
     """Return the fingerprint of notebook, graders, recordings, both packages, and of other `words`."""
     packages = [Path(gradlab.__file__).resolve().parent, Path(__file__).resolve().parent.parent]
-    files = [assignment.notebook, assignment.recorded, *sorted(assignment.graders.glob("*.py"))]
+    settings = assignment.course.root / SETTINGS_FILE
+    files = [settings, assignment.notebook, assignment.recorded, *sorted(assignment.graders.glob("*.py"))]
     files += [file for package in packages for file in sorted(package.rglob("*.py"))]
     whole = hashlib.sha256("\0".join(words).encode())
     for path in files:

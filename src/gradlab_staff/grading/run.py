@@ -17,14 +17,17 @@ from typing import Any
 import numpy as np
 
 from gradlab_staff.course import Assignment
+from gradlab_staff.course.packages import packages_of
 from gradlab_staff.course.reference import is_reference, reference_namespace
 from gradlab_staff.grading.submission import Submission, open_submission
 from gradlab_staff.grading.verdict import CheckResult, Outcome
 from gradlab_staff.intake.matching import Matched
 from gradlab_staff.intake.plan import plan
+from gradlab_staff.intake.received import supporting_files
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.limits import Limits
 from gradlab_staff.sandbox.session import Session
+from gradlab_staff.sandbox.setup import Setup
 
 __all__ = ["CHECK_S", "UNSAFE", "Failure", "GradeOptions", "Run", "new_seed", "open_run"]
 
@@ -190,8 +193,14 @@ def open_run(assignment: Assignment, notebook: Matched, options: GradeOptions | 
     """Return a run of the hidden graders on a submission's notebook, ready to begin; close it in the end."""
     options = options or GradeOptions()
     planned = plan(assignment, notebook)
-    unsafe = options.unsafe_no_sandbox
-    submission = open_submission(planned.code, options.limits, unsafe=unsafe, hidden=(assignment.course.root,))
-    warnings = (*((UNSAFE,) if unsafe else ()), *notebook.warnings, *planned.warnings)
+    setup = Setup(
+        packages=packages_of(assignment),
+        files={**supporting_files(assignment), **notebook.files},
+        limits=options.limits,
+        hidden=(assignment.course.root,),
+        unsafe=options.unsafe_no_sandbox,
+    )
+    submission = open_submission(planned.code, setup)
+    warnings = (*((UNSAFE,) if setup.unsafe else ()), *notebook.warnings, *planned.warnings)
     seed = new_seed() if options.seed is None else options.seed
     return Run(assignment, submission, options, seed, warnings, planned.unchanged)

@@ -7,15 +7,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from gradlab_staff.grading.standins import Call, StandIn, StandIns, public_methods
 from gradlab_staff.grading.verdict import CheckResult
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
-from gradlab_staff.sandbox.limits import Limits
 from gradlab_staff.sandbox.remote import Remote
 from gradlab_staff.sandbox.session import CellToRun, Session
+from gradlab_staff.sandbox.setup import Setup
 
 __all__ = ["Submission", "open_submission"]
 
@@ -117,8 +116,7 @@ class Submission:
         )
 
 
-def open_submission(cells: Sequence[CellToRun], limits: Limits | None = None, *, unsafe: bool = False,
-                    hidden: tuple[Path, ...] = ()) -> Submission:  # fmt: skip
+def open_submission(cells: Sequence[CellToRun], setup: Setup | None = None) -> Submission:
     """Return a submission of these cells, with a session of its own; its host is started when it is first asked."""
     stand_ins = StandIns()
-    return Submission(Session(cells, stand_ins, limits, unsafe=unsafe, hidden=hidden), stand_ins)
+    return Submission(Session(cells, stand_ins, setup), stand_ins)

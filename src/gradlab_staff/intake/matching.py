@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 
 from gradlab_staff.course import Assignment, Cell
 from gradlab_staff.course.template import Template, normal, released_text
@@ -15,9 +16,13 @@ __all__ = ["Kind", "Matched", "MatchedCell", "match", "with_solutions"]
 
 
 class Kind(StrEnum):
-    """Whose code it is: the assignment's own, or the student's in a solution cell or elsewhere."""
+    """Whose code it is: the assignment's own, or the student's in a solution cell or elsewhere.
+
+    A stub is a solution cell as released.
+    """
 
     GIVEN = "given"
+    STUB = "stub"
     SOLUTION = "solution"
     OWN = "own"
 
@@ -53,13 +58,17 @@ class Matched:
     cells: tuple[MatchedCell, ...] = ()
     warnings: tuple[str, ...] = ()
     readable: bool = True
+    python: str = ""
+    """The version of Python that it was written with, where it says."""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """What was handed in beside it, by path."""
 
 
 def match(assignment: Assignment, notebook: Notebook) -> Matched:
     """Match the cells of a submission: by their ids, else by their text as released, else by what they define."""
     known = _Known(assignment, notebook)
     cells = [known.matched(number, cell) for number, cell in enumerate(notebook.cells, 1)]
-    return Matched(tuple(_with_main(_with_spares(cells))), notebook.warnings, notebook.readable)
+    return Matched(tuple(_with_main(_with_spares(cells))), notebook.warnings, notebook.readable, notebook.python)
 
 
 def with_solutions(assignment: Assignment, sources: Mapping[str, str]) -> Matched:

@@ -21,6 +21,7 @@ __all__ = ["Notebook", "open_notebook"]
 _MAX_CELLS = 10_000
 _MAX_CODE_CHARS = 256 << 10  # of one submission: each cell is compiled several times
 _MAX_VALUES = 20_000_000  # of a notebook: what Python makes of "[],[],[]" is 24 times as large
+_VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){1,2}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -31,6 +32,8 @@ class Notebook:
     cells: tuple[Cell, ...] = ()
     warnings: tuple[str, ...] = ()
     readable: bool = True
+    python: str = ""
+    """The version of Python that it was written with, where it says."""
 
 
 def open_notebook(path: Path) -> Notebook:
@@ -59,7 +62,15 @@ def open_notebook(path: Path) -> Notebook:
         warnings.append(f"expected at most {_MAX_CELLS} cells, got {len(cells)}. Skipped the rest.")
     if odd := sum(cell is None for cell in cells[:_MAX_CELLS]):
         warnings.append(f"expected cells with a type and a source, got {odd} without. Skipped them.")
-    return Notebook(tuple(cell or Cell("raw", "") for cell in cells[:_MAX_CELLS]), tuple(warnings))
+    kept = tuple(cell or Cell("raw", "") for cell in cells[:_MAX_CELLS])
+    return Notebook(kept, tuple(warnings), python=_python_of(content))
+
+
+def _python_of(content: Any) -> str:
+    """Return the version of Python in a notebook's metadata."""
+    for key in ("metadata", "language_info", "version"):
+        content = content.get(key) if isinstance(content, dict) else None
+    return content if isinstance(content, str) and _VERSION.fullmatch(content) else ""
 
 
 def _crowded(cells: list[Cell | None]) -> set[int]:

@@ -4,41 +4,47 @@ from __future__ import annotations
 
 import ast
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import platform
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from gradlab_staff.course import Assignment
-from gradlab_staff.course.magics import plain_python, syntax_fault
-from gradlab_staff.course.template import Template, bound, exercise_of, functions, statements, variables
+from gradlab_staff.course.magics import Plain, plain_python, read_cell
+from gradlab_staff.course.template import Template, binds, bound, exercise_of, functions, statements
+from gradlab_staff.intake.demonstrations import needed_demonstrations
 from gradlab_staff.intake.matching import Kind, Matched, MatchedCell
 from gradlab_staff.text import one_line
 
 __all__ = ["Code", "Plan", "plan"]
 
+_FEW = 5
+
 
 @dataclass(frozen=True)
 class Code:
-    """One piece of code to run; the label is for people: ``cell 7 (dropout_forward_solution)``."""
+    """One piece of code to run; the label is for people: ``cell 7 (dropout_forward_solution)``.
+
+    `only` holds the places of the statements that are run, where it is not all of them.
+    """
 
     label: str
     source: str
     kind: Kind
     id: str = ""
+    only: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is run for grading, in order, and what there is to say about the submission.
 
-    `solutions` maps the name of an exercise to what stands in its solution cells, where there are any; `unchanged`
-    holds the exercises whose cells are as released.
+    `unchanged` holds the exercises whose cells are as released.
     """
 
     code: tuple[Code, ...]
     warnings: tuple[str, ...] = ()
-    solutions: Mapping[str, str] = field(default_factory=dict)
     unchanged: frozenset[str] = frozenset()
 
 
@@ -46,13 +52,14 @@ def plan(assignment: Assignment, matched: Matched) -> Plan:
     """Return what is run of a submission: the student's cells as written, the given ones as the assignment has them."""
     template = Template(assignment)
     placed = [_Placed.of(cell) for cell in matched.cells if cell.is_code and not cell.spare]
-    written, faults = _python(placed)
-    given = [*_given(template, placed, _needed_demos(template, written))]
-    solutions = {exercise_of(id): copies for id, copies in _copies(placed, Kind.SOLUTION).items()}
+    read = [(cell, read_cell(cell.source)) for cell in placed if not _only_checks(cell.source)]
+    written = [_written(template, cell, plain) for cell, plain in read if plain.source]
+    demos = needed_demonstrations(template, ((cell.id, cell.source) for cell in written if cell.kind is not Kind.STUB))
+    given = [*_given(template, placed, demos)]
     return Plan(
-        code=tuple(_ordered(template, placed, [*written, *given])),
-        warnings=(*_warnings(template, matched, placed), *faults, *_demo_warnings(template, given)),
-        solutions={name: "\n\n\n".join(cell.source for cell in copies) for name, copies in solutions.items()},
+        code=tuple(_ordered(template, [*written, *given])),
+        warnings=(*_warnings(template, matched, placed, written), *_reading_warnings(matched, read),
+                  *_demo_warnings(template, given)),  # fmt: skip
         unchanged=_unchanged(template, placed),
     )
 
@@ -66,6 +73,7 @@ class _Placed:
     id: str = ""
     kind: Kind = Kind.OWN
     released: bool = False
+    only: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, cell: MatchedCell) -> _Placed:
@@ -101,31 +109,46 @@ def _unchanged(template: Template, placed: Sequence[_Placed]) -> frozenset[str]:
 # --- what is run, and in which order
 
 
-def _python(placed: Iterable[_Placed]) -> tuple[list[_Placed], list[str]]:
-    """Return the student's cells as Python that compiles, and warnings on those changed for it or skipped."""
-    cells, warnings, changed = [], [], []
-    for cell in placed:
-        if cell.kind is Kind.GIVEN or _only_checks(cell.source):
-            continue
-        source, fault = _plain(cell.source)
-        if fault:
-            got = f'"{one_line(fault.msg)}"' + (f" in line {fault.lineno}" if fault.lineno else "")
-            warnings.append(f"{cell.label}: expected Python 3, got {got}. Skipped the cell.")
-            continue
-        cells.append(replace(cell, source=source))
-        if source != cell.source:
-            changed.append(cell.label)
-    if changed:
-        warnings.append(f"{', '.join(changed)}: expected Python, got IPython commands too. Skipped the commands.")
-    return cells, warnings
+def _written(template: Template, cell: _Placed, plain: Plain) -> _Placed:
+    """Return a cell of the student's as it is run: Python alone, and of a locked cell what they added to it.
+
+    A solution cell as released is a stub: it gives a name to what nobody has solved, and takes none from a solution.
+    """
+    cell = replace(cell, source=plain.source)
+    if cell.kind is Kind.GIVEN:
+        return replace(cell, kind=Kind.OWN, only=() if cell.released else _added(template, cell))
+    shared = Counter(name for names in template.defines.values() for name in names)
+    alone = all(shared[name] == 1 for name in template.defines.get(cell.id, ()))
+    return replace(cell, kind=Kind.STUB) if cell.kind is Kind.SOLUTION and cell.released and alone else cell
 
 
-def _plain(source: str) -> tuple[str, SyntaxError | None]:
-    """Return `source` as Python alone (nothing where it is in another language), and why it does not compile."""
-    if syntax_fault(source) is None:
-        return source, None
-    plain = plain_python(source) or ""
-    return plain, syntax_fault(plain)
+def _added(template: Template, cell: _Placed) -> tuple[int, ...]:
+    """Return the places of the statements that the student added to a locked cell, and that undo nothing of it.
+
+    Where a cell was merged with the one below it, that is the whole of the other. A demonstration is not run, so that
+    what was tried in it is not, either: only the definitions and imports are.
+    """
+    tells = bound if template.cells[cell.id].is_demo else _anything
+    known = statements(plain_python(template.cells[cell.id].source) or "")
+    names = set().union(*map(binds, known))
+    texts = set(map(_text, known))
+    return tuple(
+        place
+        for place, node in enumerate(statements(cell.source))
+        if tells(node) and _text(node) not in texts and not binds(node) & names
+    )
+
+
+def _anything(node: ast.stmt) -> bool:
+    return True
+
+
+def _text(node: ast.stmt) -> str:
+    """Return a statement without its layout; nothing where it is nested more deeply than Python can write it."""
+    try:
+        return ast.dump(node)
+    except (RecursionError, ValueError):  # integers of more digits than Python prints
+        return ""
 
 
 def _only_checks(source: str) -> bool:
@@ -141,38 +164,15 @@ def _is_check(node: ast.stmt) -> bool:
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "check"
 
 
-def _ordered(template: Template, placed: Sequence[_Placed], cells: Sequence[_Placed]) -> Iterator[Code]:
+def _ordered(template: Template, cells: Sequence[_Placed]) -> Iterator[Code]:
     """Yield the code to run, in order: at one place, the assignment's own comes first."""
-    edited = [cell for cell in placed if cell.kind is Kind.GIVEN and not cell.released]
-    stale = _stale(template, cells)
-    code = [*(cell for cell in cells if cell not in stale), *(_addition(template, cell) for cell in edited)]
-    code.sort(key=lambda cell: (cell.place, cell.kind is not Kind.GIVEN, template.order.get(cell.id, 0)))
-    return (Code(cell.label, cell.source, cell.kind, cell.id) for cell in code if cell.source.strip())
-
-
-def _stale(template: Template, cells: Sequence[_Placed]) -> list[_Placed]:
-    """Return the solution cells as released whose exercise is solved in others: run last, they would undo it."""
-    stale = []
-    for id, copies in _copies(cells, Kind.SOLUTION).items():
-        solved = [functions(cell.source) | variables(cell.source) for cell in copies if not cell.released]
-        if solved and template.defines[id] <= set().union(*solved):
-            stale += [cell for cell in copies if cell.released]
-    return stale
-
-
-def _addition(template: Template, cell: _Placed) -> _Placed:
-    """Return what the student added to a locked cell: imports, and definitions of names that it does not define."""
-    known = {name for node in statements(template.cells[cell.id].source) for name in bound(node)}
-    added = [node for node in statements(cell.source) if bound(node) - known]
-    return replace(cell, source="\n".join(map(_unparsed, added)), kind=Kind.OWN)
-
-
-def _unparsed(node: ast.stmt) -> str:
-    """Return the statement as text; nothing where it is nested more deeply than Python can write it."""
-    try:
-        return ast.unparse(node)
-    except (RecursionError, ValueError):  # integers of more digits than Python prints
-        return ""
+    ours = (Kind.GIVEN, Kind.STUB)
+    code = sorted(cells, key=lambda cell: (cell.place, cell.kind not in ours, template.order.get(cell.id, 0)))
+    return (
+        Code(cell.label, cell.source, cell.kind, cell.id, cell.only)
+        for cell in code
+        if cell.source.strip() and cell.only != ()
+    )
 
 
 def _given(template: Template, placed: Sequence[_Placed], demos: set[str]) -> Iterator[_Placed]:
@@ -186,25 +186,21 @@ def _given(template: Template, placed: Sequence[_Placed], demos: set[str]) -> It
         if template.is_run(id) or id in demos or (cell.is_solution and id not in places):
             following = [at for other, at in places.items() if template.order[other] > template.order[id]]
             place = min(places.get(id, last + 0.5), *(at - 0.5 for at in following), math.inf)
-            yield _Placed(place, plain_python(cell.source) or "", id, Kind.GIVEN)
-
-
-def _needed_demos(template: Template, written: Iterable[_Placed]) -> set[str]:
-    """Return the demonstrations whose names a solution uses: no exercise needs them, but nothing forbids it."""
-    solutions = [cell for cell in written if cell.kind is Kind.SOLUTION and not cell.released]
-    own = {name for cell in written for name in functions(cell.source) | variables(cell.source)}
-    return {demo for cell in solutions for demo in template.demos_for(cell.id, cell.source, own)}
+            kind = Kind.STUB if cell.is_solution else Kind.GIVEN
+            yield _Placed(place, plain_python(cell.source) or "", id, kind)
 
 
 # --- what there is to say
 
 
-def _warnings(template: Template, matched: Matched, placed: Sequence[_Placed]) -> Iterator[str]:
+def _warnings(
+    template: Template, matched: Matched, placed: Sequence[_Placed], written: Sequence[_Placed]
+) -> Iterator[str]:
     """Yield what differs from the release, a line each."""
     if not any(cell.id for cell in placed):
         yield "expected the assignment's cells, got none of them. All exercises count as not attempted."
         return
-    yield from _missing(template, matched, {cell.id for cell in placed})
+    yield from _missing(template, matched, {cell.id for cell in placed}, written)
     for id, copies in _copies(placed, Kind.SOLUTION).items():
         if len(copies) > 1:
             numbers = ", ".join(f"{cell.place:g}" for cell in copies)
@@ -218,16 +214,50 @@ def _warnings(template: Template, matched: Matched, placed: Sequence[_Placed]) -
             return
 
 
-def _missing(template: Template, matched: Matched, found: set[str]) -> Iterator[str]:
+def _missing(template: Template, matched: Matched, found: set[str], written: Sequence[_Placed]) -> Iterator[str]:
     types = {cell.id: cell.cell.cell_type for cell in matched.cells}
     missing = [cell for id, cell in template.cells.items() if id not in found and not cell.is_demo]
     for cell in missing:
         if cell.is_solution:
             kind = one_line(types.get(cell.id, "code"), 20)
             got = "none" if kind == "code" else f"a {kind} cell"
-            yield f"{cell.id}: expected a code cell, got {got}. The exercise counts as not attempted."
+            where = [one.label for one in written if cell.id in template.solved_in(one.source)]
+            then = f"Graded what {', '.join(where)} defines" if where else "The exercise counts as not attempted"
+            yield f"{cell.id}: expected a code cell, got {got}. {then}."
     if given := [cell.id for cell in missing if not cell.is_solution]:
         yield f"{', '.join(given)}: expected locked cells as released, got none. Used the assignment's own."
+
+
+def _reading_warnings(matched: Matched, read: Iterable[tuple[_Placed, Plain]]) -> Iterator[str]:
+    """Yield what is not run because Python cannot read it: cells, and lines that are IPython's commands."""
+    lines: list[str] = []
+    for cell, plain in read:
+        if plain.language:
+            yield f"{cell.label}: expected Python, got a cell for {plain.language}. Skipped the cell."
+        elif plain.fault:
+            yield f"{cell.label}{_unread(plain.fault, matched.python)} Skipped the cell."
+        if cell.kind is Kind.GIVEN and cell.released:
+            continue
+        lines += [f"{cell.label}, line {line} ({one_line(text, 60)})" for line, text in plain.skipped]
+    if lines:
+        more = f", and {len(lines) - _FEW} more" if len(lines) > _FEW else ""
+        yield f"{', '.join(lines[:_FEW])}{more}: expected Python, got commands of IPython. Skipped the lines."
+
+
+def _unread(fault: SyntaxError, written_with: str) -> str:
+    """Return why Python cannot read a cell: that it is newer Python than grading's, where that may be the reason."""
+    ours = platform.python_version()
+    line = f", line {fault.lineno}" if fault.lineno else ""
+    said = f'{line}: Python {".".join(ours.split(".")[:2])} cannot read this ("{one_line(fault.msg)}").'
+    if not written_with:
+        return f"{said} Is it newer Python? Grading has Python {ours}."
+    if _version(written_with) > _version(ours):
+        return f"{said} It was written with Python {written_with}, and grading has Python {ours}: use what both know."
+    return said
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdecimal())
 
 
 def _demo_warnings(template: Template, given: Iterable[_Placed]) -> Iterator[str]:

@@ -20,9 +20,9 @@ from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, cop
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.text import one_line
 
-__all__ = ["Received", "receive", "supporting_files"]
+__all__ = ["STAMP", "Received", "receive", "supporting_files"]
 
-_STAMP = "timestamp.txt"
+STAMP = "timestamp.txt"
 _MAX_STAMP_BYTES = 1000
 _MAX_CANDIDATES = 20
 _MAX_FILES = 200
@@ -70,7 +70,7 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
             got = "a symbolic link. Copy the folder itself" if linked else "none"
             return _in_order(into, warnings=[f"expected a folder with {assignment.name}.ipynb, got {got}."])
         warnings = _warnings_on_refused(found)
-        stamp = next((file for file in found if file.path.parts == (_STAMP,)), None)
+        stamp = next((file for file in found if file.path.parts == (STAMP,)), None)
         archive = ""
         if not _notebooks(found):
             archive, found, more = find_in_zips(found, into, opened)
@@ -122,11 +122,11 @@ def _stamped(received: Received, stamp: HandedIn | None) -> Received:
 
     It is copied whatever else there is no room for, and no other file may pass for it: a late penalty depends on it.
     """
-    copy = received.folder / _STAMP
+    copy = received.folder / STAMP
     if stamp is None or stamp.fault or copy_file(stamp, copy, _MAX_STAMP_BYTES):
         return received
     digest = hashlib.sha256(f"{received.digest} ".encode() + copy.read_bytes()).hexdigest()
-    return replace(received, files={**received.files, _STAMP: copy}, digest=digest)
+    return replace(received, files={**received.files, STAMP: copy}, digest=digest)
 
 
 def _warnings_on_refused(found: Sequence[HandedIn]) -> list[str]:
@@ -193,7 +193,7 @@ def _is_shown(path: PurePosixPath) -> bool:
     """Return whether a file may lie by this path: it is a name, and not the notebook's or the time stamp's."""
     fits = len(os.fsencode(path)) <= _MAX_NAME_BYTES and all(len(os.fsencode(part)) <= _MAX_PART for part in path.parts)
     notebook = any(part.lower().endswith(".ipynb") for part in path.parts)
-    return fits and not notebook and path.suffix.lower() != ".pyc" and path.parts[0] != _STAMP
+    return fits and not notebook and path.suffix.lower() != ".pyc" and path.parts[0] != STAMP
 
 
 def _is_taken(path: PurePosixPath, copied: dict[str, Path]) -> bool:

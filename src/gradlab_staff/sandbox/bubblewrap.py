@@ -1,7 +1,7 @@
 """Starts a host under bubblewrap: no network, a read-only system, nothing of the course, an empty scratch, limits.
 
-The sandbox sees ``/usr`` (and what a dynamic linker needs beside it), the Python that runs us, its third-party packages
-and this package; nothing else of the machine. As root the host becomes a user of its own that owns nothing, so that the
+The sandbox sees ``/usr`` (and what a dynamic linker needs beside it), the Python that runs us, the packages on grading's
+list, the students' own and the host's; nothing else of the machine. As root the host becomes a user of its own that owns nothing, so that the
 limit on processes holds; as anyone else it lives in a user namespace.
 """
 
@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from gradlab_staff import host
 from gradlab_staff.errors import SandboxError
 from gradlab_staff.sandbox.limits import Cgroup, Limits, best_cgroup
 from gradlab_staff.sandbox.seccomp import seccomp_pipe
+from gradlab_staff.sandbox.setup import Setup
+from gradlab_staff.sandbox.site import HOST_SITE, SITE, empty_sites, host_mounts, site_mounts
 from gradlab_staff.sandbox.watchdog import Watchdog
 
 __all__ = ["Sandbox", "start_sandbox"]
@@ -40,12 +43,16 @@ _COUNTER = itertools.count()
 _KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
 """Some machines need these set, for OpenBLAS or NumPy to compute rightly."""
 
-# What runs first inside: it sees our package and the third-party ones, and not the folder it stands in.
+# What runs first inside: it sees our package and the third-party ones, and not the folder it stands in. What the host
+# alone needs is not there for a student's code, which could not import it in Jupyter either.
 BOOTSTRAP = """
 import sys
-sys.path += ["/opt/gradlab", "/opt/site"]
+sys.path += {paths}
 sys.dont_write_bytecode = True
-from gradlab_host.host import main
+from {host}.host import main
+sys.path = [path for path in sys.path if path != {own!r}]
+for name in [name for name in sys.modules if name.split(".")[0] == "msgpack"]:
+    del sys.modules[name]
 main({fd}, {uid}, {limits})
 """
 
@@ -59,7 +66,8 @@ class Sandbox:
     cgroup: Cgroup | None
     protections: str
     watchdog: Watchdog
-    unsafe: bool = False
+    scratch: tempfile.TemporaryDirectory[str] | None = None
+    """The working folder of a host without a sandbox."""
 
     @property
     def limit_exceeded(self) -> str:
@@ -72,7 +80,7 @@ class Sandbox:
         self.watchdog.stop()
         # A host that still listens ends by itself now, and its CPU time is counted to us. Any other is killed: the
         # sandbox's first process dies with bubblewrap, and every process of its PID namespace with that one.
-        if not self.unsafe:
+        if not self.scratch:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(FAREWELL_S)
         _kill(self.process)
@@ -81,24 +89,30 @@ class Sandbox:
             self.process.stderr.close()
         if self.cgroup:
             self.cgroup.remove()
+        if self.scratch:
+            self.scratch.cleanup()
 
 
-def start_sandbox(limits: Limits, *, unsafe: bool = False, hidden: tuple[Path, ...] = ()) -> Sandbox:
-    """Start a host, ready for requests. The folders `hidden` are empty for it, should it see what is around them.
+def start_sandbox(setup: Setup) -> Sandbox:
+    """Start a host, ready for requests.
 
     Raises
     ------
     SandboxError
-        Where bubblewrap is missing or may not build a sandbox here, unless `unsafe`.
+        Where bubblewrap is missing or may not build a sandbox here, unless the setup is unsafe.
     """
+    limits, unsafe = setup.limits, setup.unsafe
     seccomp = None if unsafe else seccomp_pipe()
-    around = [] if unsafe else _bubblewrap(limits, seccomp, hidden)
+    around = [] if unsafe else _bubblewrap(setup, seccomp)
     ours, theirs = socket.socketpair()
     uid = _next_uid() if os.getuid() == 0 and not unsafe else 0
-    code = BOOTSTRAP.format(fd=theirs.fileno(), uid=uid, limits=limits.rlimits)
+    paths, name = ["/opt/gradlab", SITE, HOST_SITE], "gradlab_host"
     if unsafe:
-        paths = [str(STUDENT_PACKAGE.parent), str(HOST_PACKAGE.parent.parent), *_site_packages()]
-        code = code.replace('["/opt/gradlab", "/opt/site"]', repr(paths)).replace("gradlab_host", host.__name__)
+        paths, name = [str(STUDENT_PACKAGE.parent), str(HOST_PACKAGE.parent.parent), *_site_packages()], host.__name__
+    code = BOOTSTRAP.format(
+        paths=paths, host=name, own=HOST_SITE, fd=theirs.fileno(), uid=uid, limits=limits.rlimits
+    )
+    scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True) if unsafe else None
     cgroup = best_cgroup(limits)
     process = subprocess.Popen(
         [*(cgroup.joining if cgroup else ()), *around, _python(), "-I", "-S", "-c", code],
@@ -107,13 +121,14 @@ def start_sandbox(limits: Limits, *, unsafe: bool = False, hidden: tuple[Path, .
         stderr=subprocess.PIPE,
         pass_fds=[theirs.fileno(), *([] if seccomp is None else [seccomp])],
         env=_environment(limits.threads),
+        cwd=scratch.name if scratch else None,
         start_new_session=True,
     )
     theirs.close()
     if seccomp is not None:
         os.close(seccomp)
     watchdog = Watchdog(process.pid, limits, lambda: _kill(process))
-    sandbox = Sandbox(process, ours, cgroup, _protections(uid, cgroup, seccomp is not None, unsafe), watchdog, unsafe)
+    sandbox = Sandbox(process, ours, cgroup, _protections(uid, cgroup, seccomp is not None, unsafe), watchdog, scratch)
     _await_ready(sandbox)
     return sandbox
 
@@ -150,7 +165,7 @@ def _await_ready(sandbox: Sandbox) -> None:
     )
 
 
-def _bubblewrap(limits: Limits, seccomp: int | None, hidden: tuple[Path, ...]) -> list[str]:
+def _bubblewrap(setup: Setup, seccomp: int | None) -> list[str]:
     program = shutil.which("bwrap")
     if program is None:
         raise SandboxError(
@@ -158,7 +173,7 @@ def _bubblewrap(limits: Limits, seccomp: int | None, hidden: tuple[Path, ...]) -
             "Install it (apt-get install bubblewrap), or grade unprotected on a machine that you can lose: "
             "--unsafe-no-sandbox."
         )
-    scratch = str(limits.scratch_mib << 20)
+    scratch = str(setup.limits.scratch_mib << 20)
     privileges = (
         ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         if os.getuid() == 0
@@ -171,12 +186,13 @@ def _bubblewrap(limits: Limits, seccomp: int | None, hidden: tuple[Path, ...]) -
         *privileges,
         *(() if seccomp is None else ("--seccomp", str(seccomp))),
         *_system(),
-        *_hide(hidden),
-        *_folders("/opt/gradlab"),
+        *empty_sites(),
+        *_hide(setup.hidden),
+        *(part for folder in ("gradlab", "site", "host") for part in _folders(f"/opt/{folder}")),
         *("--ro-bind", str(STUDENT_PACKAGE), "/opt/gradlab/gradlab"),
         *("--ro-bind", str(HOST_PACKAGE), "/opt/gradlab/gradlab_host"),
-        *(part for path in _site_packages()[:1] for part in ("--ro-bind", path, "/opt/site")),
-        *_hide_staff("/opt/site"),
+        *site_mounts(setup.packages),
+        *host_mounts(),
         *("--proc", "/proc", "--dev", "/dev"),
         *("--perms", "1777", "--size", scratch, "--tmpfs", "/tmp"),
         *("--perms", "1777", "--size", scratch, "--tmpfs", "/dev/shm"),
@@ -192,7 +208,7 @@ def _python() -> str:
 
 
 def _site_packages() -> list[str]:
-    """Return the folders of the third-party packages."""
+    """Return the folders of the third-party packages, for a host without a sandbox."""
     paths = sysconfig.get_paths()
     return list(dict.fromkeys([paths["platlib"], paths["purelib"]]))
 
@@ -212,12 +228,6 @@ def _system() -> tuple[str, ...]:
     if not prefix.startswith("/usr/"):
         mounts += [*_folders(str(Path(prefix).parent)), "--ro-bind", prefix, prefix]
     return tuple(mounts)
-
-
-def _hide_staff(site: str) -> list[str]:
-    """Return the mount of an empty folder over the staff's package, where it was installed from its wheel."""
-    installed = any(Path(path, "gradlab_staff").is_dir() for path in _site_packages()[:1])
-    return ["--tmpfs", f"{site}/gradlab_staff", "--remount-ro", f"{site}/gradlab_staff"] if installed else []
 
 
 def _hide(folders: tuple[Path, ...]) -> list[str]:

@@ -30,7 +30,8 @@ class Limits:
     processes: int = 64
     file_mib: int = 64
     open_files: int = 256
-    scratch_mib: int = 128
+    scratch_mib: int = 192
+    """Of ``/tmp``: 64 MiB of them for what was handed in beside the notebook."""
     threads: int = 1
     """Threads of each process for linear algebra: on both sides of the seam, so that they compute alike."""
     cgroup: bool = True

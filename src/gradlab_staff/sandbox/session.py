@@ -6,16 +6,18 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+import numpy as np
 
 from gradlab_staff.host.codec import CodecError, TooLargeError
 from gradlab_staff.host.wire import HungUpError, receive, send
 from gradlab_staff.sandbox.alarm import AlarmError, alarm
 from gradlab_staff.sandbox.bubblewrap import Sandbox, start_sandbox
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, submission_error
-from gradlab_staff.sandbox.limits import Limits
 from gradlab_staff.sandbox.remote import Remote
+from gradlab_staff.sandbox.setup import Setup
 from gradlab_staff.text import clean
 
 __all__ = ["CellToRun", "NoPeer", "Peer", "Session"]
@@ -40,6 +42,13 @@ class CellToRun(Protocol):
     def label(self) -> str: ...
     @property
     def source(self) -> str: ...
+    @property
+    def kind(self) -> str:
+        """Return "given" for the assignment's own code, "stub" for a solution cell as released, else another word."""
+
+    @property
+    def only(self) -> tuple[int, ...] | None:
+        """Return the places of the statements to run; None for all of them."""
 
 
 class Peer(Protocol):
@@ -96,14 +105,11 @@ class Session:
         self,
         cells: Sequence[CellToRun],
         peer: Peer | None = None,
-        limits: Limits | None = None,
-        *,
-        unsafe: bool = False,
-        hidden: tuple[Path, ...] = (),
+        setup: Setup | None = None,
     ) -> None:
         self.cells = tuple(cells)
         self.peer = peer or NoPeer()
-        self.limits, self.unsafe, self.hidden = limits or Limits(), unsafe, hidden
+        self.setup = setup or Setup()
         self.sandbox: Sandbox | None = None
         self.generation = 0
         self.warnings: list[str] = []
@@ -113,7 +119,9 @@ class Session:
         self.deadline = float("inf")
         self.cell_s = CELL_S
         self.left_s = SESSION_S
-        self._skipped: set[str] = set()
+        self._ends: dict[str, int] = {}
+        """Of the cells that hung or ended the process: how many of their statements are run."""
+        self._at = (0, 0)
         self._reported: set[str] = set()
         self._depth = 0
         self._end_s = float("inf")
@@ -134,9 +142,10 @@ class Session:
             if self.left_s <= 0:
                 self._warn(f"the submission took more than {SESSION_S:g} s in all; the remaining checks timed out.")
                 raise HostTimedOutError(f"Not run: the submission has used up its {SESSION_S:g} s.")
-            self.sandbox = start_sandbox(self.limits, unsafe=self.unsafe, hidden=self.hidden)
+            self.sandbox = start_sandbox(self.setup)
             self.protections = self.sandbox.protections
             self.generation += 1
+            self._lay_files()
             self._run_cells()
 
     def stop(self) -> None:
@@ -145,52 +154,74 @@ class Session:
             self.sandbox.stop()
             self.sandbox = None
 
+    def _lay_files(self) -> None:
+        """Lay what was handed in beside the notebook into the working folder, and let the cells import it."""
+        for path, copy in self.setup.files.items():
+            self._request({"op": "lay", "path": path, "data": np.frombuffer(copy.read_bytes(), np.uint8)})
+        self._request({"op": "open"})
+
     def _run_cells(self) -> None:
-        again = [cell for cell in self.cells if self._is_run(cell) and not self._run_cell(cell, first=True)]
-        for cell in again:
-            self._run_cell(cell, first=False)
-            copies = self.cells[self.cells.index(cell) + 1 :] if cell.id else ()
-            for copy in (copy for copy in copies if copy.id == cell.id and copy not in again and self._is_run(copy)):
-                self._run_cell(copy, first=False)  # once more: its definitions come last and count
+        again = {cell.label: failed for cell in self.cells if (failed := self._run_cell(cell))}
+        for number, cell in enumerate(self.cells):
+            if cell.label in again:
+                self._run_cell(cell, again[cell.label])
+                for copy in self.cells[number + 1 :] if cell.id else ():
+                    if copy.id == cell.id and copy.label not in again:
+                        self._run_cell(copy)  # once more: its definitions come last and count
 
-    def _is_run(self, cell: CellToRun) -> bool:
-        return cell.label not in self._skipped
-
-    def _run_cell(self, cell: CellToRun, *, first: bool) -> bool:
-        """Run a cell and return whether it is done with; False asks for a second try, after the cells below it."""
+    def _run_cell(self, cell: CellToRun, repeated: Sequence[int] = ()) -> list[int]:
+        """Run a cell, or `repeated` some of its statements; return those to try again after the cells below it."""
         if self.sandbox is None:
-            return True
+            return []
         outer, self.deadline = self.deadline, time.monotonic() + self.cell_s
+        self._at = 0, 0
         try:
-            self._request({"op": "run", "label": cell.label, "source": cell.source})
-        except SubmissionError as error:
-            if first and error.kind == "NameError":
-                return False
-            if not error.stub:
-                self._warn(f"{cell.label} raised {error}")
-        except HostTimedOutError:
-            self._skip(cell, f"did not end within {self.cell_s:g} s")
-        except HostDiedError as error:
-            self._skip(
-                cell,
-                f"ended the process that ran it ({error})" if error.limit_exceeded else "ended the process that ran it",
+            only = _places(repeated or cell.only, self._ends.get(cell.label))
+            failed = _failed(
+                self._request(
+                    {"op": "run", "label": cell.label, "source": cell.source, "only": only, "kind": str(cell.kind)}
+                )
             )
+            if not repeated and any(one.error.kind == "NameError" for one in failed):
+                return [one.place for one in failed]
+            self._report(cell, [one for one in failed if not one.error.stub])
+        except SubmissionError as error:
+            self._warn(f"{cell.label}: {error.kind}: {error.message}. Skipped the cell.")
+        except HostTimedOutError:
+            self._end(cell, f"did not end within {self.cell_s:g} s")
+        except HostDiedError as error:
+            why = f" ({error})" if error.limit_exceeded else ""
+            self._end(cell, f"ended the process that ran it{why}")
         finally:
             self.deadline = outer
-        return True
+        return []
 
-    def _skip(self, cell: CellToRun, what: str) -> None:
-        self._skipped.add(cell.label)
-        self._warn(f"{cell.label} {what}; it was skipped.")
-        if len(self._skipped) >= BAD_CELLS:
+    def _report(self, cell: CellToRun, failed: Sequence[_Failed]) -> None:
+        """Warn of the statements of a cell that failed: of the first, with its reason, and where the others are."""
+        if not failed:
+            return
+        first, *others = failed
+        reason = f"{first.error.kind}: {first.error.message}".removesuffix(".")
+        has = f" Grading has {self.setup.packages.listed}." if first.error.kind == "ModuleNotFoundError" else ""
+        lines = ", ".join(str(other.line) for other in others)
+        more = f" Also skipped, line{'s' * (len(others) > 1)} {lines}: what failed there." if others else ""
+        self._warn(f"{cell.label}, line {first.line}: {reason}. Skipped this statement.{has}{more}")
+
+    def _end(self, cell: CellToRun, what: str) -> None:
+        """Leave out the statement of a cell that hung or ended the process, and what comes after it in the cell."""
+        place, line = self._at
+        self._ends[cell.label] = place
+        where = f", line {line}" if line else ""
+        self._warn(f"{cell.label}{where}: {what}. Skipped the cell from there on.")
+        if len(self._ends) >= BAD_CELLS:
             later = [
                 other.label
                 for other in self.cells[self.cells.index(cell) + 1 :]
-                if self._is_run(other) and not other.id
+                if not other.id and other.label not in self._ends
             ]
             if later:
                 self._warn(f"{', '.join(later)}: skipped too, after {BAD_CELLS} cells that hung or ended the process.")
-            self._skipped.update(later)
+            self._ends |= dict.fromkeys(later, 0)
 
     def _warn(self, text: str) -> None:
         if text not in self._reported:
@@ -226,9 +257,14 @@ class Session:
         self._depth += 1
         try:
             self._send(message)
-            while "callback" in (reply := self._receive()):
-                self._send(self._reply_to(reply))
-            return self._judge(reply)
+            while True:
+                reply = self._receive()
+                if "at" in reply:
+                    self._at = _place(reply["at"])
+                elif "callback" in reply:
+                    self._send(self._reply_to(reply))
+                else:
+                    return self._judge(reply)
         except HostDiedError as error:
             limit = self._limit_exceeded()
             self.stop()
@@ -321,6 +357,35 @@ class Session:
         if type(message) is not dict or not all(type(key) is str for key in message):
             raise HostDiedError("it sent something that is no answer")
         return message
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A statement of a cell that failed: its place in the cell, its line, and how."""
+
+    place: int
+    line: int
+    error: SubmissionError
+
+
+def _failed(answer: Any) -> list[_Failed]:
+    """Return the statements that failed, from an answer that may hold anything."""
+    items = [item for item in (answer if type(answer) is list else []) if type(item) is list and len(item) == 3]
+    return [_Failed(*_place(item[:2]), submission_error(item[2])) for item in items[:100]]
+
+
+def _place(pair: Any) -> tuple[int, int]:
+    """Return place and line of a statement, from a message that may hold anything."""
+    if type(pair) is list and [type(part) for part in pair] == [int, int] and all(0 <= part < 2**31 for part in pair):
+        return pair[0], pair[1]
+    return 0, 0
+
+
+def _places(only: Sequence[int] | None, end: int | None) -> list[int] | None:
+    """Return the places of the statements to run, before the `end`; None for all of them."""
+    if end is None:
+        return None if only is None else list(only)
+    return list(range(end)) if only is None else [place for place in only if place < end]
 
 
 @contextlib.contextmanager

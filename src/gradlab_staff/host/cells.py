@@ -1,0 +1,157 @@
+"""Runs a notebook's cells as IPython does, but for one thing: a statement that fails costs that statement alone."""
+
+from __future__ import annotations
+
+import __future__
+
+import ast
+import builtins
+import inspect
+import linecache
+import sys
+import types
+import warnings
+from collections.abc import Callable, Container, Sequence
+from typing import Any
+
+from .shell import Shell
+
+__all__ = ["Cells", "described"]
+
+MESSAGE_CHARS = 2000
+TRACEBACK_FRAMES = 6
+MAX_FAILURES = 20
+_FUTURE = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+_MISSING = object()
+_HARMLESS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+Failure = list[Any]
+"""A statement that failed: its place in the cell, its line, and how it failed."""
+
+
+class Cells:
+    """The notebook's namespace, and what happens in it.
+
+    `tell` is called with place and line of each statement that may never end, before it is run: the other side learns
+    from it where a cell hung.
+    """
+
+    def __init__(self, tell: Callable[[int, int], None], outer: tuple[type[BaseException], ...]) -> None:
+        self.namespace = _new_namespace()
+        self._tell = tell
+        self._outer = outer
+        self._flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        self._given: dict[str, Any] = {}
+        self._loop: Any = None
+
+    def run(self, label: str, source: str, only: Container[int] | None, kind: str) -> list[Failure]:
+        """Run the statements of a cell, or `only` some; return those that failed. A blank ends the cell.
+
+        The names that a cell of `kind` "given" binds are the assignment's own. A "stub" takes no name from the student.
+
+        Raises
+        ------
+        SyntaxError
+            Where the cell does not parse: then nothing of it is run.
+        """
+        linecache.cache[label] = (len(source), None, source.splitlines(keepends=True), label)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            tree = ast.parse(source, label)
+        nodes = [(place, node) for place, node in enumerate(tree.body) if only is None or place in only]
+        before = dict(self.namespace)
+        failures = self._driven(self._run_nodes(label, nodes), "async" in source or "await" in source)
+        if kind == "given":
+            changed = {name: value for name, value in self.namespace.items() if before.get(name, _MISSING) is not value}
+            self._given |= changed
+        elif kind == "stub":
+            own = {name: value for name, value in before.items() if self._given.get(name, _MISSING) is not value}
+            self.namespace.update(own)
+        return failures
+
+    def finish(self) -> None:
+        """Close the event loop: all cells have run, and what they left running in it ends."""
+        if self._loop is not None:
+            import asyncio
+
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+            self._loop.close()
+            self._loop = None
+
+    async def _run_nodes(self, label: str, nodes: Sequence[tuple[int, ast.stmt]]) -> list[Failure]:
+        failures: list[Failure] = []
+        for place, node in nodes:
+            if not isinstance(node, _HARMLESS):
+                self._tell(place, node.lineno)
+            try:
+                code = self._compiled(node, label)
+                if code.co_flags & inspect.CO_COROUTINE:
+                    await eval(code, self.namespace)  # noqa: S307 (this is what a host is for)
+                else:
+                    exec(code, self.namespace)  # noqa: S102 (this is what a host is for)
+            except self._outer:
+                raise
+            except BaseException as error:  # noqa: BLE001 (SystemExit and the like are the student's failure, not ours)
+                if len(failures) < MAX_FAILURES:
+                    failures.append([place, node.lineno, described(error)])
+                if isinstance(error, NotImplementedError):  # a blank: nothing below it was meant to run yet
+                    break
+        return failures
+
+    def _compiled(self, node: ast.stmt, label: str) -> types.CodeType:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            code: types.CodeType = compile(ast.Module([node], []), label, "exec", self._flags, dont_inherit=True)
+        self._flags |= code.co_flags & _FUTURE  # as in IPython, it holds for the cells below, too
+        return code
+
+    def _driven(self, coroutine: Any, in_loop: bool) -> list[Failure]:
+        """Return what a coroutine returns: in an event loop, as in a kernel, where the cell may need one."""
+        if in_loop:
+            import asyncio  # a cell in a hundred needs it, and it takes a tenth of a host's start
+
+            self._loop = self._loop or asyncio.new_event_loop()
+            return self._loop.run_until_complete(coroutine)  # type: ignore[no-any-return]
+        try:
+            coroutine.send(None)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+        coroutine.close()
+        raise RuntimeError("the cell waits, and nothing runs beside it")
+
+
+def described(error: BaseException) -> dict[str, Any]:
+    """Return an exception of the student's code as plain data: its type, its words, and its lines of the notebook."""
+    import traceback
+
+    frames = [
+        [frame.filename[:200], frame.lineno or 0, (frame.line or "")[:200]]
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith("cell ")
+    ]
+    try:
+        message = str(error)[:MESSAGE_CHARS]
+    except BaseException:  # noqa: BLE001 (an exception whose __str__ raises is still one exception)
+        message = ""
+    return {
+        "type": type(error).__name__[:100],
+        "message": message,
+        "frames": frames[-TRACEBACK_FRAMES:],
+        "not_implemented": isinstance(error, NotImplementedError),
+    }
+
+
+def _new_namespace() -> dict[str, Any]:
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
+    namespace = vars(module)
+    shell = Shell(namespace)
+    shell.introduce()
+    namespace.update(get_ipython=lambda: shell, display=lambda *args, **kwargs: None, In=[], Out={}, _="")
+    namespace.update(exit=_ends_nothing, quit=_ends_nothing)  # left at the end of a cell, they end a kernel, not a cell
+    namespace["__builtins__"] = builtins
+    return namespace
+
+
+def _ends_nothing(*args: Any) -> None: ...

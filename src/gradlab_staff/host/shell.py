@@ -1,0 +1,78 @@
+"""What a notebook takes for IPython: the answer of ``get_ipython()``, with the magics that change what a cell does."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Shell"]
+
+_PYLAB = """
+import numpy, matplotlib
+from matplotlib import pylab, mlab, pyplot
+np = numpy; plt = pyplot
+from pylab import *
+from numpy import *
+"""
+
+
+class Anything:
+    """An object whose attributes and calls do nothing."""
+
+    def __getattr__(self, name: str) -> Anything:
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+class Shell(Anything):
+    """IPython, as far as a notebook needs it. All that it does not know does nothing."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.user_ns = namespace
+        self.config: dict[str, Any] = {}
+
+    def introduce(self) -> None:
+        """Make ``from IPython import get_ipython`` give this shell; IPython itself is imported when a cell asks."""
+        module = types.ModuleType("IPython.core.getipython")
+        vars(module)["get_ipython"] = lambda: self
+        sys.modules[module.__name__] = module
+
+    def run_line_magic(self, name: str, line: str, *_: Any) -> None:
+        """Do what ``%name line`` does."""
+        if name == "run":
+            self._run(shlex.split(line))
+        elif name in ("env", "set_env"):
+            key, _sign, value = line.replace(" ", "=", 1).partition("=")
+            if _sign:
+                os.environ[key] = value
+        elif name == "cd":
+            os.chdir(line.strip("\"' ") or ".")
+        elif name == "pylab":
+            exec(_PYLAB, self.user_ns)  # noqa: S102 (what IPython does)
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        """Do what a cell below ``%%name line`` does."""
+        if name in ("writefile", "file"):
+            words = shlex.split(line)
+            with Path(words[-1]).open("a" if words[0] in ("-a", "--append") else "w", encoding="utf-8") as file:
+                file.write(cell if cell.endswith("\n") else f"{cell}\n")
+
+    def magic(self, line: str) -> None:
+        """Do what ``%line`` does."""
+        name, _, rest = line.lstrip("%").partition(" ")
+        self.run_line_magic(name, rest)
+
+    def _run(self, words: list[str]) -> None:
+        """Run a script: in names of its own, which are the notebook's afterwards; with ``-i`` in the notebook's."""
+        names = [word for word in words if not word.startswith("-")]
+        path = Path(names[0]) if Path(names[0]).exists() else Path(f"{names[0]}.py")
+        space = self.user_ns if "-i" in words else {"__name__": "__main__", "__file__": str(path)}
+        exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), space)  # noqa: S102 (what IPython does)
+        if space is not self.user_ns:
+            self.user_ns.update({name: value for name, value in space.items() if not name.startswith("__")})
