@@ -14,16 +14,21 @@ MAX_SOURCE_CHARS = 32 << 10
 """The longest cell that is compiled: nobody writes a longer one, and compilation can take time quadratic in length."""
 
 _MAX_LINES = 100
-_OTHER_LANGUAGES = set(
-    "! bash sh script system sx cmd powershell pwsh perl ruby javascript js typescript html HTML svg SVG latex markdown "
-    "python python2 python3 pypy R sql bigquery cython fortran julia cpp file writefile".split()
+_OTHER_LANGUAGES = frozenset(
+    (
+        *("!", "bash", "sh", "script", "system", "sx", "cmd", "powershell", "perl", "ruby", "R", "julia", "fortran"),
+        *("javascript", "js", "html", "HTML", "svg", "SVG", "latex", "markdown", "sql", "bigquery", "cpp", "cython"),
+        *("python", "python2", "python3", "pypy", "file", "writefile"),
+    )
 )
 """Cell magics whose body is not run in the notebook's own namespace, if it is Python at all; any other's is."""
-_SHELL = set("run env set_env cd pylab file writefile".split())
+_SHELL = frozenset(("run", "env", "set_env", "cd", "pylab", "file", "writefile"))
 """Magics that the host's own shell knows (`host.shell`)."""
-_QUIET = set(
-    "matplotlib load_ext reload_ext autoreload config time timeit prun lprun memit mprun debug pdb precision xmode "
-    "who whos history colors automagic".split()
+_QUIET = frozenset(
+    (
+        *("matplotlib", "load_ext", "reload_ext", "autoreload", "config", "precision", "xmode", "colors", "automagic"),
+        *("time", "timeit", "prun", "lprun", "memit", "mprun", "debug", "pdb", "who", "whos", "history"),
+    )
 )
 """Line magics that show or measure something: to skip them is worth no word."""
 

@@ -1,4 +1,4 @@
-"""The packages that grading has: what students install, what JupyterLab brings, SciPy, and what ``gradlab.toml`` adds."""
+"""Grading's packages: what students install, what JupyterLab brings, SciPy, and what ``gradlab.toml`` adds."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _asked(where: str, found: Any) -> _Asked:
 
 def _students_own() -> set[str]:
     """Return what the students' package requires itself."""
-    return {name for name in _required(distribution(_STUDENTS))}
+    return set(_required(distribution(_STUDENTS)))
 
 
 def _required(package: Distribution) -> Iterator[str]:

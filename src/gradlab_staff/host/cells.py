@@ -1,7 +1,6 @@
 """Runs a notebook's cells as IPython does, but for one thing: a statement that fails costs that statement alone."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -16,7 +15,7 @@ from typing import Any
 
 from .shell import Shell
 
-__all__ = ["Cells", "described"]
+__all__ = ["Cells", "Failure", "described", "new_namespace"]
 
 MESSAGE_CHARS = 2000
 TRACEBACK_FRAMES = 6
@@ -33,11 +32,16 @@ class Cells:
     """The notebook's namespace, and what happens in it.
 
     `tell` is called with place and line of each statement that may never end, before it is run: the other side learns
-    from it where a cell hung.
+    from it where a cell hung. Exceptions of the `outer` types are not the student's.
     """
 
-    def __init__(self, tell: Callable[[int, int], None], outer: tuple[type[BaseException], ...]) -> None:
-        self.namespace = _new_namespace()
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        tell: Callable[[int, int], None] = lambda place, line: None,
+        outer: tuple[type[BaseException], ...] = (),
+    ) -> None:
+        self.namespace = namespace
         self._tell = tell
         self._outer = outer
         self._flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -142,7 +146,8 @@ def described(error: BaseException) -> dict[str, Any]:
     }
 
 
-def _new_namespace() -> dict[str, Any]:
+def new_namespace() -> dict[str, Any]:
+    """Return the names that a notebook has before its first cell, in the module that takes itself for the main one."""
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     namespace = vars(module)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gradlab_staff.course.template import Template, binds, functions, statements
+from gradlab_staff.course.template import Template, binds, functions
 
 __all__ = ["needed_demonstrations"]
 
@@ -27,19 +27,19 @@ class _Statement:
     inner: set[str]
 
 
-def needed_demonstrations(template: Template, cells: Iterable[tuple[str, str]]) -> set[str]:
+def needed_demonstrations(template: Template, cells: Iterable[tuple[str, Sequence[ast.stmt]]]) -> set[str]:
     """Return the ids of the demonstrations without which a statement would fail that a solution builds on.
 
-    `cells` are the student's: the id of the solution cell, or nothing for one of their own, and the source. A look at a
-    demonstration's names (``print(data.shape)``) asks for none: it defines nothing, and demonstrations take seconds.
-    For names that are read inside functions, only the functions of a demonstration count: a variable that is read there
-    is one that the student forgot to define.
+    `cells` are the student's: the id of the solution cell, or nothing for one of their own, and what is run of it.
+    A look at a demonstration's names (``print(data.shape)``) asks for none: it defines nothing, and demonstrations take
+    seconds. For names that are read inside functions, only the functions of a demonstration count: a variable that is
+    read there is one that the student forgot to define.
     """
     cells = list(cells)
     shown = {name for names in template.demos.values() for name in names}
-    if not any(shown & set().union(*_read(source)) for _, source in cells):
+    if not any(shown & _names(node) for _, nodes in cells for node in nodes):
         return set()
-    written = [statement for id, source in cells for statement in _statements(id, source)]
+    written = [_statement(id, node) for id, nodes in cells for node in nodes]
     own = {name for statement in written for name in statement.binds}
     helpers = {name for demo in template.demos for name in functions(template.cells[demo].source)}
     found: set[str] = set()
@@ -73,13 +73,16 @@ def _binding(template: Template, id: str, names: set[str], known: set[str]) -> s
     return found
 
 
-def _statements(id: str, source: str) -> Iterator[_Statement]:
-    for node in statements(source):
-        try:
-            top, inner = _read(ast.unparse(node))
-        except (RecursionError, ValueError):  # nested too deeply, or integers of more digits than Python prints
-            top, inner = set(), set()
-        yield _Statement(id, binds(node), top, inner)
+def _names(node: ast.stmt) -> set[str]:
+    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+
+
+def _statement(id: str, node: ast.stmt) -> _Statement:
+    try:
+        top, inner = _read(ast.unparse(node))
+    except (RecursionError, ValueError):  # nested too deeply, or integers of more digits than Python prints
+        top, inner = set(), set()
+    return _Statement(id, binds(node), top, inner)
 
 
 def _read(source: str) -> tuple[set[str], set[str]]:

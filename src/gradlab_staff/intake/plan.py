@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from gradlab_staff.course import Assignment
 from gradlab_staff.course.magics import Plain, plain_python, read_cell
-from gradlab_staff.course.template import Template, binds, bound, exercise_of, functions, statements
+from gradlab_staff.course.template import Template, binds, bound, exercise_of, statements
 from gradlab_staff.intake.demonstrations import needed_demonstrations
 from gradlab_staff.intake.matching import Kind, Matched, MatchedCell
 from gradlab_staff.text import one_line
@@ -54,12 +54,15 @@ def plan(assignment: Assignment, matched: Matched) -> Plan:
     placed = [_Placed.of(cell) for cell in matched.cells if cell.is_code and not cell.spare]
     read = [(cell, read_cell(cell.source)) for cell in placed if not _only_checks(cell.source)]
     written = [_written(template, cell, plain) for cell, plain in read if plain.source]
-    demos = needed_demonstrations(template, ((cell.id, cell.source) for cell in written if cell.kind is not Kind.STUB))
+    demos = needed_demonstrations(template, ((_solution(cell), cell.run) for cell in written))
     given = [*_given(template, placed, demos)]
     return Plan(
         code=tuple(_ordered(template, [*written, *given])),
-        warnings=(*_warnings(template, matched, placed, written), *_reading_warnings(matched, read),
-                  *_demo_warnings(template, given)),  # fmt: skip
+        warnings=(
+            *_warnings(template, matched, placed, written),
+            *_reading_warnings(matched, read),
+            *_demo_warnings(template, given),
+        ),
         unchanged=_unchanged(template, placed),
     )
 
@@ -80,6 +83,11 @@ class _Placed:
         """Return a submission's cell, at its own place."""
         place, source = float(cell.number), cell.cell.source
         return cls(place, source, cell.id, cell.kind, cell.released) if cell.fits else cls(place, source)
+
+    @property
+    def run(self) -> list[ast.stmt]:
+        """Return the statements that are run of it."""
+        return [node for place, node in enumerate(statements(self.source)) if self.only is None or place in self.only]
 
     @property
     def label(self) -> str:
@@ -120,6 +128,10 @@ def _written(template: Template, cell: _Placed, plain: Plain) -> _Placed:
     shared = Counter(name for names in template.defines.values() for name in names)
     alone = all(shared[name] == 1 for name in template.defines.get(cell.id, ()))
     return replace(cell, kind=Kind.STUB) if cell.kind is Kind.SOLUTION and cell.released and alone else cell
+
+
+def _solution(cell: _Placed) -> str:
+    return cell.id if cell.kind is Kind.SOLUTION else ""
 
 
 def _added(template: Template, cell: _Placed) -> tuple[int, ...]:
@@ -249,7 +261,7 @@ def _unread(fault: SyntaxError, written_with: str) -> str:
     ours = platform.python_version()
     line = f", line {fault.lineno}" if fault.lineno else ""
     said = f'{line}: Python {".".join(ours.split(".")[:2])} cannot read this ("{one_line(fault.msg)}").'
-    if not written_with:
+    if not written_with and line:
         return f"{said} Is it newer Python? Grading has Python {ours}."
     if _version(written_with) > _version(ours):
         return f"{said} It was written with Python {written_with}, and grading has Python {ours}: use what both know."

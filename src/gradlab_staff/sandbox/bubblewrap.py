@@ -1,8 +1,8 @@
 """Starts a host under bubblewrap: no network, a read-only system, nothing of the course, an empty scratch, limits.
 
-The sandbox sees ``/usr`` (and what a dynamic linker needs beside it), the Python that runs us, the packages on grading's
-list, the students' own and the host's; nothing else of the machine. As root the host becomes a user of its own that owns nothing, so that the
-limit on processes holds; as anyone else it lives in a user namespace.
+The sandbox sees ``/usr`` (and what a dynamic linker needs beside it), the Python that runs us, the packages on
+grading's list, the students' own and the host's; nothing else of the machine. As root the host becomes a user of its
+own that owns nothing, so that the limit on processes holds; as anyone else it lives in a user namespace.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 import gradlab
 from gradlab_staff import host
 from gradlab_staff.errors import SandboxError
-from gradlab_staff.sandbox.limits import Cgroup, Limits, best_cgroup
+from gradlab_staff.sandbox.limits import Cgroup, best_cgroup
 from gradlab_staff.sandbox.seccomp import seccomp_pipe
 from gradlab_staff.sandbox.setup import Setup
 from gradlab_staff.sandbox.site import HOST_SITE, SITE, empty_sites, host_mounts, site_mounts
@@ -109,9 +109,7 @@ def start_sandbox(setup: Setup) -> Sandbox:
     paths, name = ["/opt/gradlab", SITE, HOST_SITE], "gradlab_host"
     if unsafe:
         paths, name = [str(STUDENT_PACKAGE.parent), str(HOST_PACKAGE.parent.parent), *_site_packages()], host.__name__
-    code = BOOTSTRAP.format(
-        paths=paths, host=name, own=HOST_SITE, fd=theirs.fileno(), uid=uid, limits=limits.rlimits
-    )
+    code = BOOTSTRAP.format(paths=paths, host=name, own=HOST_SITE, fd=theirs.fileno(), uid=uid, limits=limits.rlimits)
     scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True) if unsafe else None
     cgroup = best_cgroup(limits)
     process = subprocess.Popen(

@@ -73,6 +73,4 @@ def empty_sites() -> tuple[str, ...]:
     usual = (f"/usr/{local}lib/{name}/{kind}-packages" for local in ("", "local/") for name in (version, "python3")
              for kind in ("site", "dist"))  # fmt: skip
     folders = dict.fromkeys(os.path.realpath(path) for path in (own["purelib"], own["platlib"], *usual))
-    return tuple(
-        part for path in folders if os.path.isdir(path) for part in ("--tmpfs", path, "--remount-ro", path)
-    )
+    return tuple(part for path in folders if os.path.isdir(path) for part in ("--tmpfs", path, "--remount-ro", path))

@@ -16,6 +16,7 @@ from gradlab_staff.sandbox import bubblewrap, seccomp, watchdog
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.limits import Limits, best_cgroup
 from gradlab_staff.sandbox.processes import usage_of
+from gradlab_staff.sandbox.setup import Setup
 
 SMALL = Limits(memory_mib=400, processes=16, scratch_mib=32)
 UNGROUPED = Limits(memory_mib=400, processes=16, scratch_mib=32, cgroup=False)
@@ -56,6 +57,8 @@ class Cell:
     label: str
     source: str
     id: str = ""
+    kind: str = "own"
+    only: tuple[int, ...] | None = None
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def notebook():
     sessions = []
 
     def make(limits=None, source=HOGS, **options):
-        made = open_submission([Cell("cell 1", source)], limits, **options)
+        made = open_submission([Cell("cell 1", source)], Setup(limits=limits or Limits(), **options))
         sessions.append(made._session)
         return made
 
@@ -188,8 +191,8 @@ def test_another_user_has_a_user_namespace(tmp_path):
     """Who is not root gets the same protection, in a user namespace, where the kernel allows one."""
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from gradlab_staff.sandbox.bubblewrap import start_sandbox; from gradlab_staff.sandbox.limits import Limits\n"
-        "sandbox = start_sandbox(Limits()); print(sandbox.protections); sandbox.stop()"
+        "from gradlab_staff.sandbox.bubblewrap import start_sandbox; from gradlab_staff.sandbox.setup import Setup\n"
+        "sandbox = start_sandbox(Setup()); print(sandbox.protections); sandbox.stop()"
     )
     package = str(bubblewrap.STUDENT_PACKAGE.parent)
     ran = subprocess.run(

@@ -15,6 +15,7 @@ from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, Sub
 from gradlab_staff.sandbox.limits import Limits
 from gradlab_staff.sandbox.processes import is_running
 from gradlab_staff.sandbox.remote import Remote
+from gradlab_staff.sandbox.setup import Setup
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Cell:
     label: str
     source: str
     id: str = ""
+    kind: str = "own"
+    only: tuple[int, ...] | None = None
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def notebook():
             source if isinstance(source, Cell) else Cell(f"cell {number}", source)
             for number, source in enumerate(sources, 1)
         ]
-        made = open_submission(cells, **options)
+        made = open_submission(cells, Setup(**options))
         sessions.append(made._session)
         return made
 
@@ -97,7 +100,7 @@ def test_a_cell_that_raises_is_reported_and_the_rest_runs(notebook):
     """As in Jupyter with the cell after an error run all the same."""
     nb = notebook("raise ValueError('no')", "x = 1", "raise NotImplementedError('stub')")
     assert nb.x == 1
-    assert nb._session.warnings == ["cell 1 raised ValueError: no\n  cell 1, line 1: raise ValueError('no')"]
+    assert nb._session.warnings == ["cell 1, line 1: ValueError: no. Skipped this statement."]
 
 
 def test_a_cell_that_needs_a_later_one_gets_a_second_try(notebook):
@@ -134,14 +137,14 @@ def test_a_hanging_cell_is_skipped(notebook):
     nb = notebook("x = 1", "while True: pass", "y = x + 1")
     nb._session.cell_s = 1
     assert nb.y == 2
-    assert nb._session.warnings == ["cell 2 did not end within 1 s; it was skipped."]
+    assert nb._session.warnings == ["cell 2, line 1: did not end within 1 s. Skipped the cell from there on."]
 
 
 def test_a_cell_that_kills_the_host_is_skipped(notebook):
     """So is one that ends the process."""
     nb = notebook("x = 1", "import os; os.kill(os.getpid(), 9)", "y = x + 1")
     assert nb.y == 2
-    assert nb._session.warnings == ["cell 2 ended the process that ran it; it was skipped."]
+    assert nb._session.warnings == ["cell 2, line 1: ended the process that ran it. Skipped the cell from there on."]
 
 
 def test_a_hung_call_times_out_and_the_next_one_gets_a_fresh_host(notebook):
