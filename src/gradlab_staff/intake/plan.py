@@ -137,22 +137,17 @@ def _solution(cell: _Placed) -> str:
 def _added(template: Template, cell: _Placed) -> tuple[int, ...]:
     """Return the places of the statements that the student added to a locked cell, and that undo nothing of it.
 
-    Where a cell was merged with the one below it, that is the whole of the other. A demonstration is not run, so that
-    what was tried in it is not, either: only the definitions and imports are.
+    Where a solution was merged into the cell, they are the whole of that. Of a demonstration that was changed, only new
+    definitions and imports are run: it is not run itself, so what was tried in it would fail.
     """
-    tells = bound if template.cells[cell.id].is_demo else _anything
     known = statements(plain_python(template.cells[cell.id].source) or "")
-    names = set().union(*map(binds, known))
-    texts = set(map(_text, known))
-    return tuple(
-        place
-        for place, node in enumerate(statements(cell.source))
-        if tells(node) and _text(node) not in texts and not binds(node) & names
-    )
-
-
-def _anything(node: ast.stmt) -> bool:
-    return True
+    texts, names = set(map(_text, known)), set().union(*map(binds, known))
+    added = [(place, node) for place, node in enumerate(statements(cell.source)) if _text(node) not in texts]
+    if not any(template.solved_in(cell.source)):
+        added = [(place, node) for place, node in added if not binds(node) & names]
+        if template.cells[cell.id].is_demo:
+            added = [(place, node) for place, node in added if bound(node)]
+    return tuple(place for place, _ in added)
 
 
 def _text(node: ast.stmt) -> str:
