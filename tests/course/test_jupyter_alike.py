@@ -187,7 +187,10 @@ def hand_in(assignment: Assignment, folder: Path, change: Callable[[Cells], dict
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "assignment",
-    [pytest.param(one, id=one.name, marks=[] if one is ASSIGNMENTS[1] else [pytest.mark.thorough]) for one in ASSIGNMENTS],
+    [
+        pytest.param(one, id=one.name, marks=[] if one is ASSIGNMENTS[1] else [pytest.mark.thorough])
+        for one in ASSIGNMENTS
+    ],
 )
 def test_right_code_keeps_its_points(assignment, tmp_path):
     """However it stands in the notebook, or beside it, and whatever fails around it."""

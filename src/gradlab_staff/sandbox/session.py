@@ -157,7 +157,11 @@ class Session:
     def _lay_files(self) -> None:
         """Lay what was handed in beside the notebook into the working folder, and let the cells import it."""
         for path, copy in self.setup.files.items():
-            self._request({"op": "lay", "path": path, "data": np.frombuffer(copy.read_bytes(), np.uint8)})
+            try:
+                self._request({"op": "lay", "path": path, "data": np.frombuffer(copy.read_bytes(), np.uint8)})
+            except SubmissionError as error:
+                got = f"{error.kind}: {error.message}"
+                self._warn(f"{path}: expected to lay it beside the notebook, got {got}. Skipped it.")
         self._request({"op": "open"})
 
     def _run_cells(self) -> None:

@@ -31,10 +31,14 @@ def site_mounts(packages: Packages) -> tuple[str, ...]:
         Where a package is not installed.
     """
     entries = {entry: base for package in packages.installed.values() for base, entry in _entries(package)}
-    return tuple(
-        part
-        for entry, base in sorted(entries.items())
-        for part in ("--ro-bind-try", str(base / entry), f"{SITE}/{entry}")
+    shared = sorted({entry.parts[0] for entry in entries if len(entry.parts) > 1})
+    return (
+        *(part for folder in shared for part in ("--perms", "0755", "--dir", f"{SITE}/{folder}")),
+        *(
+            part
+            for entry, base in sorted(entries.items())
+            for part in ("--ro-bind-try", str(base / entry), f"{SITE}/{entry}")
+        ),
     )
 
 
