@@ -16,6 +16,9 @@ from pathlib import Path, PurePosixPath
 
 from gradlab_staff.course import Assignment
 from gradlab_staff.intake.archives import find_in_zips
+from gradlab_staff.intake.bounds import MAX_ALL_BYTES as _MAX_ALL_BYTES
+from gradlab_staff.intake.bounds import MAX_FILE_BYTES as _MAX_FILE_BYTES
+from gradlab_staff.intake.bounds import MAX_FILES as _MAX_FILES
 from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, copy_file
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.text import one_line
@@ -23,11 +26,9 @@ from gradlab_staff.text import one_line
 __all__ = ["Received", "receive", "supporting_files"]
 
 _STAMP = "timestamp.txt"
+_SECRET = ("submission_secret.txt",)  # nbgrader's exchange names feedback by it
 _MAX_STAMP_BYTES = 1000
 _MAX_CANDIDATES = 20
-_MAX_FILES = 200
-_MAX_FILE_BYTES = 16 << 20
-_MAX_ALL_BYTES = 64 << 20
 _MAX_NAME_BYTES = 1000  # of a path below the folder: the system allows 4096 for the whole
 _MAX_PART = 255  # bytes of a file's or folder's name
 
@@ -64,7 +65,8 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
     """
     with contextlib.ExitStack() as opened:
         try:
-            found = list(opened.enter_context(Folder.open(handed_in)).files())
+            folder = opened.enter_context(Folder.open(handed_in))
+            found = sorted(folder.files(), key=lambda file: file.path.parts != _SECRET)  # crowded out by nothing
         except OSError:
             linked = handed_in.is_symlink() or handed_in.parent.is_symlink()
             got = "a symbolic link. Copy the folder itself" if linked else "none"
