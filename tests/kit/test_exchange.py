@@ -201,6 +201,22 @@ def test_grading_leaves_what_the_exchange_asks_for_in_every_folder(world, graded
     assert not {"leak.html", "gradebook.db", "pipe.txt"} & set(os.listdir(world.root / "autograded/student_04/tiny"))
 
 
+def test_nbgrader_autograde_lets_nothing_of_a_students_cross(world, graded):
+    """Also where the links were laid into submitted/ itself; what gradlab grade made is made again."""
+    folder = world.root / "submitted" / "student_04" / "tiny"
+    (folder / "leak.html").symlink_to(world.root / "tests" / "graders" / "tiny" / "test_double.py")
+    (folder / "data").symlink_to(world.root)
+    os.mkfifo(folder / "pipe.txt")
+    with (folder / "sparse.csv").open("wb") as file:
+        file.truncate(1 << 40)
+    ran = world.staff("autograde", "tiny", "--force")
+    assert ran.code == 0, ran.log
+    names = {path.name for path in (world.root / "autograded" / "student_04" / "tiny").rglob("*")}
+    assert {"tiny.ipynb", "own_hard_link.py", "submission_secret.txt"} <= names
+    assert not {"leak.html", "data", "pipe.txt", "sparse.csv", "gradebook.db"} & names
+    assert len(list(world.root.glob("autograded/*/tiny/tiny.ipynb"))) == 5
+
+
 def test_each_student_fetches_the_page_and_nobody_else_gets_anything(world, graded):
     """Also a renamed notebook's; no other file is published; who cannot fetch is named."""
     ran = world.staff("release_feedback", "tiny")

@@ -174,9 +174,19 @@ class LmsCollector(nbgrader.FileNameCollectorPlugin):  # type: ignore[misc]  # n
 def _inside(file: HandedIn, opened: contextlib.ExitStack) -> list[HandedIn] | str:
     """Return what is in a zip, open as long as `opened` is, or why it cannot be read."""
     try:
-        return list(files_in(opened.enter_context(open_zip(opened.enter_context(file.open())))))
+        archive = opened.enter_context(open_zip(opened.enter_context(file.open())))
+        inside = list(files_in(archive))
+        seen = {one.path for one in inside}
+        paths = {PurePosixPath(member.filename) for member in archive.infolist() if not member.is_dir()} - seen
+        others = [path for path in sorted(paths) if path.parts and not _is_macs(path)]
+        return [*inside, *(HandedIn(path, 0, file.open, "hidden, or leads out of the folder") for path in others)]
     except Exception as error:  # noqa: BLE001 (whatever an archive makes its reader raise)
         return str(error) if isinstance(error, ValueError) else "no zip archive"
+
+
+def _is_macs(path: PurePosixPath) -> bool:
+    """Return whether macOS has written it, and nobody knows."""
+    return path.parts[0] == "__MACOSX" or path.name.startswith("._") or path.name == ".DS_Store"
 
 
 class _Unpacking:
