@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 import zipfile
@@ -287,12 +288,22 @@ def test_a_newer_submission_takes_the_place_of_the_collected_one_where_that_is_a
     assert not (kept / "new.txt").exists()
     (kept / "timestamp.txt").write_text("1e999")
     (arrived / "timestamp.txt").write_text("the day before")
-    ran = world.staff("collect", "tiny", "--update")
+    if os.getuid() == 0:
+        os.chown(arrived, 54321, -1)  # an account that was deleted
+    ran = world.staff("collect", "tiny", "--update", "--ExchangeCollect.check_owner=True")
     assert ran.code == 0
+    assert "claims to be submitted by student_01 but is owned by" in ran.log
     assert (kept / "new.txt").read_text() == "new"
     assert (kept / "timestamp.txt").read_text() == arrived.name.split("+")[2]
     assert "student_01: expected timestamp.txt to say" in ran.log
     assert len(list(world.root.glob("submitted/*/tiny"))) == 5
+    with sqlite3.connect(world.root / "gradebook.db") as db:
+        db.execute("UPDATE assignment SET duedate = '2026-01-01 00:00:00.000000'")
+    db.close()
+    name = "student_01+tiny+2025-12-31 23:00:00 UTC+abc"
+    shutil.copytree(arrived, world.inbound / name)
+    assert world.staff("collect", "tiny", "--before-duedate").code == 0
+    assert (kept / "timestamp.txt").read_text() == name.split("+")[2]  # the last in time, though it is not the last
 
 
 def test_what_cannot_be_written_is_named_and_ends_with_1(world, graded):
@@ -307,7 +318,9 @@ def test_what_cannot_be_written_is_named_and_ends_with_1(world, graded):
     assert "Not collected: student_10." in ran.log
     assert (world.root / "submitted" / "student_11" / "tiny" / "timestamp.txt").read_text() == DATE
     in_the_way.unlink()
-    assert world.staff("collect", "tiny").code == 0
+    assert world.staff("collect", "tiny", "--CourseDirectory.groupshared=True").code == 0
+    stamp = world.root / "submitted" / "student_10" / "tiny" / "timestamp.txt"
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (stamp.parent, stamp)] == [0o2775, 0o664]
     received = world.root / ".gradlab" / "received"
     shutil.rmtree(received)
     received.write_text("no folder")
