@@ -34,3 +34,11 @@ c.Autograde.autograde_preprocessors = [
 # `nbgrader generate_feedback` and formgrader's button write gradlab's own page, with marks and comments given by hand.
 c.GenerateFeedback.exporter_class = "gradlab_staff.gradebook.FeedbackExporter"
 c.GenerateFeedback.preprocessors = ["nbgrader.preprocessors.GetGrades"]
+
+# What students send is collected as grading takes it: regular files, bounded. Feedback is released one by one.
+c.ExchangeFactory.collect = "gradlab_staff.gradebook.Collect"
+c.ExchangeFactory.release_feedback = "gradlab_staff.gradebook.ReleaseFeedback"
+
+# `nbgrader zip_collect` reads the names that Canvas and Moodle give; students.csv maps their numbers to ids.
+c.ZipCollectApp.extractor_plugin = "gradlab_staff.gradebook.LmsExtractor"
+c.ZipCollectApp.collector_plugin = "gradlab_staff.gradebook.LmsCollector"

@@ -4,14 +4,20 @@ Importing it imports nbgrader, which takes seconds: do so where it is needed, an
 """
 
 from gradlab_staff.gradebook.book import Gradebook
+from gradlab_staff.gradebook.downloads import LmsCollector, LmsExtractor
+from gradlab_staff.gradebook.exchange import Collect, ReleaseFeedback
 from gradlab_staff.gradebook.execute import FeedbackExporter, GradlabExecute, UnreadExporter
 from gradlab_staff.gradebook.release import ReleaseBlanks, make_release, save_cells, swap
 
 __all__ = [
+    "Collect",
     "FeedbackExporter",
     "Gradebook",
     "GradlabExecute",
+    "LmsCollector",
+    "LmsExtractor",
     "ReleaseBlanks",
+    "ReleaseFeedback",
     "UnreadExporter",
     "make_release",
     "save_cells",

@@ -19,10 +19,13 @@ with warnings.catch_warnings():
     from nbgrader.api import Comment, Grade, InvalidEntry, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
     from nbgrader.api import Gradebook as NbgraderGradebook
     from nbgrader.apps.baseapp import NbGrader
-    from nbgrader.converters import Autograde, GenerateAssignment
+    from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
     from nbgrader.coursedir import CourseDirectory
+    from nbgrader.exchange import ExchangeError
+    from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseFeedback
+    from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
     from nbgrader.preprocessors import AssignLatePenalties, ClearSolutions, NbGraderPreprocessor
-    from nbgrader.utils import capture_log, compute_checksum, parse_utc
+    from nbgrader.utils import capture_log, compute_checksum, notebook_hash, parse_utc
 
 __all__ = [
     "AssignLatePenalties",
@@ -30,8 +33,14 @@ __all__ = [
     "ClearSolutions",
     "Comment",
     "CourseDirectory",
+    "ExchangeCollect",
+    "ExchangeError",
+    "ExchangeReleaseFeedback",
     "Exporter",
+    "ExtractorPlugin",
+    "FileNameCollectorPlugin",
     "GenerateAssignment",
+    "GenerateFeedback",
     "Grade",
     "InvalidEntry",
     "MissingEntry",
@@ -45,5 +54,6 @@ __all__ = [
     "capture_log",
     "compute_checksum",
     "from_dict",
+    "notebook_hash",
     "parse_utc",
 ]

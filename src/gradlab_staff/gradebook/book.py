@@ -13,7 +13,7 @@ from gradlab_staff.course import Assignment
 from gradlab_staff.errors import GradebookError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
 from gradlab_staff.gradebook.autograded import Released, autograded_notebook, earned
-from gradlab_staff.gradebook.folders import fill_folder, laid_over
+from gradlab_staff.gradebook.folders import exchange_files, fill_folder, laid_over
 from gradlab_staff.gradebook.release import nbgrader_app, save_cells
 from gradlab_staff.gradebook.rows import (
     marks_of,
@@ -179,8 +179,7 @@ class Gradebook:
         feedback = Path(coursedir.format_path(coursedir.feedback_directory, student, name))
         files = laid_over(received.files, supporting_files(self.assignment))
         fill_folder(self._autograded(student), {**files, f"{name}.ipynb": _text(notebook)}, mode=0o444)
-        stamp = {path: source for path, source in files.items() if path == "timestamp.txt"}
-        fill_folder(feedback, {**stamp, f"{name}.html": page}, mode=0o644)
+        fill_folder(feedback, {**exchange_files(received.files, feedback), f"{name}.html": page}, mode=0o644)
 
 
 def _check_points(assignment: Assignment, released: Released) -> None:

@@ -18,6 +18,7 @@ from gradlab_staff.errors import GradebookError, GraderError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
 from gradlab_staff.gradebook.autograded import autograded_notebook
 from gradlab_staff.gradebook.book import Gradebook
+from gradlab_staff.gradebook.folders import SECRET, STAMP, exchange_files
 from gradlab_staff.gradebook.rows import marks_of
 from gradlab_staff.grading import batch
 from gradlab_staff.grading.batch import Graded
@@ -145,6 +146,18 @@ class FeedbackExporter(nbgrader.Exporter):  # type: ignore[misc]  # nbgrader has
     file_extension = ".html"
     output_mimetype = "text/html"
 
+    def __init__(self, parent: Any = None, **options: Any) -> None:
+        """Add the students whose folders nbgrader takes for patterns, as of ``a[b]``, to those that it has listed."""
+        super().__init__(parent=parent, **options)
+        if isinstance(parent, nbgrader.GenerateFeedback):
+            coursedir = parent.coursedir
+            name = f"{coursedir.notebook_id}.ipynb"
+            for place in glob.glob(
+                coursedir.format_path(coursedir.autograded_directory, coursedir.student_id, coursedir.assignment_id)
+            ):
+                if place not in parent.assignments and (found := glob.glob(os.path.join(glob.escape(place), name))):
+                    parent.assignments[place] = found
+
     def from_notebook_node(self, nb: Any, resources: Any = None, **_: Any) -> tuple[str, Any]:
         """Return the page, and nbconvert's resources.
 
@@ -161,6 +174,20 @@ class FeedbackExporter(nbgrader.Exporter):  # type: ignore[misc]  # nbgrader has
                 f"{about['assignment']} submission={about['student']}: expected a notebook graded by gradlab, got "
                 f"another. Run: gradlab grade {about['assignment']} --student {about['student']}"
             )
+        resources.setdefault("outputs", {}).update(self._missing(about["assignment"], about["student"]))
         with nbgrader.NbgraderGradebook(about["db_url"]) as rows:
             submitted = rows.find_submission_notebook(about["notebook"], about["assignment"], about["student"])
             return feedback_page(nb, Verdict.from_dict(data), marks_of(submitted)), resources
+
+    def _missing(self, assignment: str, student: str) -> dict[str, bytes]:
+        """Return what the exchange asks for beside the page, and nbgrader does not copy there: it was not handed in."""
+        if not isinstance(self.parent, nbgrader.GenerateFeedback):
+            return {}
+        coursedir = self.parent.coursedir
+        graded, feedback = (
+            Path(coursedir.format_path(step, student, assignment))
+            for step in (coursedir.autograded_directory, coursedir.feedback_directory)
+        )
+        copied = {name: graded / name for name in (STAMP, SECRET) if (graded / name).is_file()}
+        files = exchange_files(copied, feedback)
+        return {name: content.encode() for name, content in files.items() if isinstance(content, str)}

@@ -20,7 +20,7 @@ from gradlab_staff.grading.verdict import Verdict
 from gradlab_staff.intake.inbox import open_inbox
 from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import open_notebook
-from gradlab_staff.intake.received import STAMP, Received, receive
+from gradlab_staff.intake.received import Received, receive
 from gradlab_staff.pool import Pool, Worker, WorkerError
 from gradlab_staff.text import one_line
 
@@ -164,8 +164,7 @@ def match_received(assignment: Assignment, received: Received) -> Matched:
     if received.notebook is None:
         return Matched((), received.warnings, readable=False)
     matched = match(assignment, open_notebook(received.notebook))
-    files = {path: copy for path, copy in received.files.items() if path != STAMP}
-    return replace(matched, warnings=(*received.warnings, *matched.warnings), files=files)
+    return replace(matched, warnings=(*received.warnings, *matched.warnings), files=received.beside)
 
 
 # --- what has been graded before

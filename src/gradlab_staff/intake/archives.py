@@ -12,7 +12,7 @@ from typing import IO
 from gradlab_staff.intake.files import IGNORED, MAX_LOOKED_AT, HandedIn, copy_file
 from gradlab_staff.text import one_line
 
-__all__ = ["find_in_zips"]
+__all__ = ["files_in", "find_in_zips", "open_zip"]
 
 MAX_ZIP_BYTES = 64 << 20
 """Of all zips of a submission together."""
@@ -58,14 +58,14 @@ def _opened(file: HandedIn, copy: Path, room: int, archive: contextlib.ExitStack
         return why
     try:
         stream = archive.enter_context(copy.open("rb"))
-        return list(_files_in(archive.enter_context(_open_zip(stream))))
+        return list(files_in(archive.enter_context(open_zip(stream))))
     except Exception as error:  # noqa: BLE001 (whatever a student's archive makes its reader raise)
         return str(error) if isinstance(error, ValueError) else "it is not a zip archive"
     finally:
         copy.unlink()  # what is open stays open
 
 
-def _open_zip(file: IO[bytes]) -> zipfile.ZipFile:
+def open_zip(file: IO[bytes]) -> zipfile.ZipFile:
     """Open a zip archive whose list of members is of a size that can be read.
 
     Raises
@@ -79,7 +79,7 @@ def _open_zip(file: IO[bytes]) -> zipfile.ZipFile:
     return zipfile.ZipFile(file)
 
 
-def _files_in(archive: zipfile.ZipFile) -> Iterator[HandedIn]:
+def files_in(archive: zipfile.ZipFile) -> Iterator[HandedIn]:
     """Yield the files of a zip archive, in the order of `Folder.files`; what would lie outside of it is skipped.
 
     The sizes that it states are checked again when a file is read. The archive stays open as long as they are needed.

@@ -177,6 +177,7 @@ def copy_file(file: HandedIn, to: Path, limit: int) -> str:
                     if left < 0:  # it grew, or a zip states too little
                         break
                     _write(copy.fileno(), chunk)
+            os.truncate(copy.fileno(), max(limit - left, 0))  # where it ends in a hole
             why = too_large if left < 0 else ""
         except _NoRoomError as error:
             raise error.reason from None
@@ -197,6 +198,9 @@ class _NoRoomError(Exception):
 
 def _write(descriptor: int, chunk: bytes) -> None:
     try:
+        if chunk.count(0) == len(chunk):  # a hole stays one: a sparse file fills no disk by being copied
+            os.lseek(descriptor, len(chunk), os.SEEK_CUR)
+            return
         view = memoryview(chunk)
         while view:
             view = view[os.write(descriptor, view) :]

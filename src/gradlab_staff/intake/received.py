@@ -16,18 +16,19 @@ from pathlib import Path, PurePosixPath
 
 from gradlab_staff.course import Assignment
 from gradlab_staff.intake.archives import find_in_zips
+from gradlab_staff.intake.bounds import MAX_ALL_BYTES as _MAX_ALL_BYTES
+from gradlab_staff.intake.bounds import MAX_FILE_BYTES as _MAX_FILE_BYTES
+from gradlab_staff.intake.bounds import MAX_FILES as _MAX_FILES
 from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, copy_file
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.text import one_line
 
-__all__ = ["STAMP", "Received", "receive", "supporting_files"]
+__all__ = ["Received", "receive", "supporting_files"]
 
-STAMP = "timestamp.txt"
+_STAMP = "timestamp.txt"
+_SECRET = ("submission_secret.txt",)  # nbgrader's exchange names feedback by it
 _MAX_STAMP_BYTES = 1000
 _MAX_CANDIDATES = 20
-_MAX_FILES = 200
-_MAX_FILE_BYTES = 16 << 20
-_MAX_ALL_BYTES = 64 << 20
 _MAX_NAME_BYTES = 1000  # of a path below the folder: the system allows 4096 for the whole
 _MAX_PART = 255  # bytes of a file's or folder's name
 
@@ -45,6 +46,11 @@ class Received:
     warnings: tuple[str, ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def beside(self) -> dict[str, Path]:
+        """Return the files of the student's own: all but those that the exchange or a collector laid there."""
+        return {path: copy for path, copy in self.files.items() if path not in (_STAMP, *_SECRET)}
 
     def discard(self) -> None:
         """Delete the copy: the verdict on it has been entered."""
@@ -64,13 +70,14 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
     """
     with contextlib.ExitStack() as opened:
         try:
-            found = list(opened.enter_context(Folder.open(handed_in)).files())
+            folder = opened.enter_context(Folder.open(handed_in))
+            found = sorted(folder.files(), key=lambda file: file.path.parts != _SECRET)  # crowded out by nothing
         except OSError:
             linked = handed_in.is_symlink() or handed_in.parent.is_symlink()
             got = "a symbolic link. Copy the folder itself" if linked else "none"
             return _in_order(into, warnings=[f"expected a folder with {assignment.name}.ipynb, got {got}."])
         warnings = _warnings_on_refused(found)
-        stamp = next((file for file in found if file.path.parts == (STAMP,)), None)
+        stamp = next((file for file in found if file.path.parts == (_STAMP,)), None)
         archive = ""
         if not _notebooks(found):
             archive, found, more = find_in_zips(found, into, opened)
@@ -122,11 +129,11 @@ def _stamped(received: Received, stamp: HandedIn | None) -> Received:
 
     It is copied whatever else there is no room for, and no other file may pass for it: a late penalty depends on it.
     """
-    copy = received.folder / STAMP
+    copy = received.folder / _STAMP
     if stamp is None or stamp.fault or copy_file(stamp, copy, _MAX_STAMP_BYTES):
         return received
     digest = hashlib.sha256(f"{received.digest} ".encode() + copy.read_bytes()).hexdigest()
-    return replace(received, files={**received.files, STAMP: copy}, digest=digest)
+    return replace(received, files={**received.files, _STAMP: copy}, digest=digest)
 
 
 def _warnings_on_refused(found: Sequence[HandedIn]) -> list[str]:
@@ -193,7 +200,7 @@ def _is_shown(path: PurePosixPath) -> bool:
     """Return whether a file may lie by this path: it is a name, and not the notebook's or the time stamp's."""
     fits = len(os.fsencode(path)) <= _MAX_NAME_BYTES and all(len(os.fsencode(part)) <= _MAX_PART for part in path.parts)
     notebook = any(part.lower().endswith(".ipynb") for part in path.parts)
-    return fits and not notebook and path.suffix.lower() != ".pyc" and path.parts[0] != STAMP
+    return fits and not notebook and path.suffix.lower() != ".pyc" and path.parts[0] != _STAMP
 
 
 def _is_taken(path: PurePosixPath, copied: dict[str, Path]) -> bool:

@@ -206,7 +206,8 @@ def everything():
     return sorted({entry.name for path in sys.path if path for entry in pathlib.Path(path).glob("*")})
 def own_site():
     import pathlib, sysconfig
-    places = [sysconfig.get_paths(vars={"base": sys.base_prefix, "platbase": sys.base_prefix})[key] for key in ("purelib", "platlib")]
+    paths = sysconfig.get_paths(vars={"base": sys.base_prefix, "platbase": sys.base_prefix})
+    places = [paths["purelib"], paths["platlib"]]
     places += ["/usr/lib/python3/dist-packages", "/usr/local/lib/python3/dist-packages"]
     return [entry.name for place in places for entry in pathlib.Path(place).glob("*")]
 """
