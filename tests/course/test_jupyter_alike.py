@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def neighbours_merged(cells):
 def given_cells_merged_with_solutions(cells):
     """Each given cell that stands above a solution is merged with it."""
     code = [cell for cell in cells if cell["cell_type"] == "code"]
-    for above, below in zip(code, code[1:], strict=False):
+    for above, below in pairwise(code):
         if is_solution(below) and not is_solution(above):
             above["source"] += "\n\n" + below["source"]
             cells.remove(below)

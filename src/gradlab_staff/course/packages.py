@@ -57,22 +57,23 @@ def packages_of(assignment: Assignment | Course) -> Packages:
         requires.
     """
     course = assignment if isinstance(assignment, Course) else assignment.course
-    settings = _settings(course.root / SETTINGS_FILE, course)
-    names = {*_students_own(), *_BESIDE, *settings.get("", _None).add}
-    asked = settings.get("" if isinstance(assignment, Course) else assignment.name, _None)
-    packages = Packages(tuple(sorted((names | asked.add) - asked.without)))
-    where = f"{course.root / SETTINGS_FILE}"
-    if unknown := sorted(asked.without - names):
-        raise CourseError(f"{where}: expected packages of the course in `without`, got {', '.join(unknown)}. Fix it.")
-    try:
-        needed = asked.without & packages.installed.keys()
-    except CourseError as error:
-        raise CourseError(f"{where}: {error}") from error
-    if needed:
-        raise CourseError(
-            f"{where}: expected packages in `without` that no other requires, got {', '.join(sorted(needed))}. Fix it."
-        )
-    return packages
+    path = course.root / SETTINGS_FILE
+    settings = _settings(path, course)
+    names = frozenset((*_students_own(), *_BESIDE))
+    tables = ("",) if isinstance(assignment, Course) else ("", assignment.name)
+    for asked in (settings.get(table, _NONE) for table in tables):
+        if unknown := sorted(asked.without - names):
+            raise CourseError(f"{path}: expected packages on the list in `without`, got {', '.join(unknown)}. Fix it.")
+        names = (names | asked.add) - asked.without
+        try:
+            needed = sorted(asked.without & _closure(tuple(sorted(names))).keys())
+        except CourseError as error:
+            raise CourseError(f"{path}: {error}") from error
+        if needed:
+            raise CourseError(
+                f"{path}: expected packages in `without` that no other requires, got {', '.join(needed)}. Fix it."
+            )
+    return Packages(tuple(sorted(names)))
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class _Asked:
     without: frozenset[str] = frozenset()
 
 
-_None = _Asked()
+_NONE = _Asked()
 
 
 def _settings(path: Path, course: Course) -> dict[str, _Asked]:
