@@ -10,7 +10,7 @@ import pytest
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import CourseError
 from gradlab_staff.grading.diagnosis import load_misconceptions
-from gradlab_staff.intake.matching import match
+from gradlab_staff.intake.matching import Kind, match
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.intake.plan import plan
 from gradlab_staff.releasing import demo
@@ -36,6 +36,11 @@ def planned(assignment, member):
     return plan(assignment, match(assignment, open_notebook(member.notebook)))
 
 
+def solutions(plan):
+    """The code of the solution cells, by exercise."""
+    return {code.id.removesuffix("_solution"): code.source for code in plan.code if code.kind is Kind.SOLUTION}
+
+
 def test_sixteen(members):
     """Sixteen students, each with the notebook where nbgrader looks for it."""
     assert [member.student for member in members] == [f"student_{number:02}" for number in range(1, 17)]
@@ -54,11 +59,11 @@ def test_solved(dropout, members):
     """The first two are solved in every exercise, and differ in every one."""
     first, second = (planned(dropout, member) for member in members[:2])
     names = {exercise.name for exercise in dropout.exercises}
-    assert names == first.solutions.keys() == second.solutions.keys()
+    assert names == solutions(first).keys() == solutions(second).keys()
     assert not first.unchanged
     assert not second.unchanged
     for name in names:
-        one, other = (ast.unparse(ast.parse(found.solutions[name])) for found in (first, second))
+        one, other = (ast.unparse(ast.parse(solutions(found)[name])) for found in (first, second))
         assert one != other, name
 
 
@@ -71,13 +76,13 @@ def test_untouched(dropout, members):
 def test_misconceptions(dropout, members):
     """Ten have one misconception each, in every exercise at least one, and the rest as the instructor has it."""
     specs = load_misconceptions(dropout)
-    solved = planned(dropout, members[0]).solutions
+    solved = solutions(planned(dropout, members[0]))
     ten = [member for member in members if member.story.startswith("misconception")]
     assert len({member.story for member in ten}) == 10
     assert {name for member in ten for name in member.loses} == {exercise.name for exercise in dropout.exercises}
     for member in ten:
         spec = specs[member.story.removeprefix("misconception ")]
-        found = planned(dropout, member).solutions
+        found = solutions(planned(dropout, member))
         assert member.loses == (spec.exercise,)
         assert found[spec.exercise] == spec.source.strip("\n")
         assert {name for name in found if found[name] != solved[name]} == {spec.exercise}
@@ -86,8 +91,8 @@ def test_misconceptions(dropout, members):
 def test_troublemakers(dropout, members):
     """One loops, one kills its process, one prints; what they do stands in code that is run."""
     loop, kill, prints = members[13:]
-    assert "while True:" in planned(dropout, loop).solutions[loop.loses[0]]
-    assert "os.kill(os.getpid(), 9)" in planned(dropout, kill).solutions[kill.loses[0]]
+    assert "while True:" in solutions(planned(dropout, loop))[loop.loses[0]]
+    assert "os.kill(os.getpid(), 9)" in solutions(planned(dropout, kill))[kill.loses[0]]
     assert prints.loses == ()
     assert any('print("x" * 999_999)' in code.source for code in planned(dropout, prints).code)
     outputs = [cell.get("outputs") for cell in json.loads(prints.notebook.read_text())["cells"]]
