@@ -405,3 +405,38 @@ def test_not_regular(tmp_path):
     (tmp_path / "link.ipynb").symlink_to(HERE / "solved.ipynb")
     assert "it is not a regular file" in open_notebook(tmp_path / "pipe.ipynb").warnings[0]
     assert not open_notebook(tmp_path / "link.ipynb").readable
+
+
+NEWER = "x = 1\ntype Number = int"  # of Python 3.12; where grading knows it, what no Python knows
+NEWER = NEWER if platform.python_version_tuple() < ("3", "12") else "x = 1\nif:"
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("3.99.1", f"It was written with Python 3.99.1, and grading has Python {platform.python_version()}"),
+        (None, f"Is it newer Python? Grading has Python {platform.python_version()}."),
+        ("not a version", "Is it newer Python?"),
+        ("3.8.10", "). Skipped the cell."),
+    ],
+)
+def test_newer_python_is_told_as_such(tiny, tmp_path, version, told):
+    """With both versions, where the notebook states its own."""
+    content = json.loads((HERE / "solved.ipynb").read_text())
+    content["metadata"] = {"language_info": {"name": "python"} | ({"version": version} if version else {})}
+    content["cells"].append({"cell_type": "code", "metadata": {}, "source": NEWER})
+    (tmp_path / "newer.ipynb").write_text(json.dumps(content))
+    (warning,) = plan(tiny, match(tiny, open_notebook(tmp_path / "newer.ipynb"))).warnings
+    assert f"line 2: Python {OURS} cannot read this" in warning
+    assert told in warning
+
+
+def test_a_demonstration_that_a_cell_of_the_students_builds_on(tiny):
+    """It is run where a solution reads what that cell makes of it; not for a look at it."""
+    cells = list(open_notebook(HERE / "solved.ipynb").cells)
+    place = next(index for index, cell in enumerate(cells) if cell.id == "step_solution")
+    look = [*cells[:place], Cell("code", "print(numbers)", {}), *cells[place:]]
+    assert "demo_twice" not in " ".join(labels(plan_of(tiny, look)))
+    solution = Cell("code", "step_size = 1 / middle", cells[place].metadata)
+    built = [*cells[:place], Cell("code", "middle = sum(numbers) + 1", {}), solution, *cells[place + 1 :]]
+    assert run(plan_of(tiny, built))["step_size"] == 0.25
