@@ -6,7 +6,6 @@ public bug report describes.
 
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -37,9 +36,7 @@ class Right:
     late: bool = False
 
 
-NEWER = (
-    () if platform.python_version_tuple() >= ("3", "12") else ("Python 3.11 cannot read this .* Is it newer Python",)
-)
+NEWER = () if sys.version_info >= (3, 12) else ("Python 3.11 cannot read this .* Is it newer Python",)
 RIGHT = {
     "02-top-level-await": Right(),
     "04-writefile": Right(),
