@@ -113,8 +113,8 @@ def test_an_assignment(tmp_path, name, kind):
         id = one["metadata"].get("nbgrader", {}).get("grade_id", "")
         if one["metadata"].get("nbgrader", {}).get("solution"):
             one["source"] = answers.get(id, one["source"])
-        if one["metadata"].get("gradlab", {}).get("demo"):
-            one["source"] = "pass  # takes its time"
+        if name == QUICK and one["metadata"].get("gradlab", {}).get("demo"):
+            one["source"] = "pass"  # what is left out takes its time, and no check needs it
             del one["metadata"]["nbgrader"]  # else its checksum were wrong
     (tmp_path / f"{name}.ipynb").write_text(json.dumps(content), "utf-8")
     (tmp_path / "public_checks.py").write_bytes((assignment.release / "public_checks.py").read_bytes())
