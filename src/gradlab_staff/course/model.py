@@ -15,7 +15,7 @@ from typing import Any
 
 from gradlab_staff.errors import CourseError
 
-__all__ = ["Assignment", "Cell", "Course", "Exercise", "read_notebook"]
+__all__ = ["Assignment", "Cell", "Course", "Exercise", "is_name", "read_notebook"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # nbgrader's own rule; it is part of file names too
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,80}")
@@ -143,7 +143,7 @@ class Assignment:
 
     def _grader(self, exercise: str) -> Path | None:
         path = self.graders / f"test_{exercise}.py"
-        return path if _is_name(exercise) and path.is_file() else None
+        return path if is_name(exercise) and path.is_file() else None
 
     def faults(self) -> list[str]:
         """Return the contradictions in the notebook and its graders, one line each, which names the cell."""
@@ -160,7 +160,7 @@ class Assignment:
         """Yield the ids that nbgrader, or the files of an exercise, cannot have; nothing else is said of these."""
         for number, cell in enumerate(self.cells, 1):
             got = cell.nbgrader.get("grade_id")
-            if cell.is_grade and not cell.is_solution and not _is_name(cell.id):
+            if cell.is_grade and not cell.is_solution and not is_name(cell.id):
                 wanted = "the name of a Python function, as check(…), public_checks.py and test_….py need it"
             elif cell.nbgrader and not (isinstance(got, str) and _ID.fullmatch(got)):
                 wanted = "letters, digits, _ and -, at most 100"
@@ -189,17 +189,18 @@ class Assignment:
             f"{exercise.id}: expected a hidden grader, got none. "
             f"Write tests/graders/{self.name}/test_{exercise.name}.py."
             for exercise in self.exercises
-            if exercise.grader is None and _is_name(exercise.name)
+            if exercise.grader is None and is_name(exercise.name)
         ]
 
     def _graders_without_cell(self) -> list[str]:
         names = {exercise.name for exercise in self.exercises}
-        renamed = {_letters(name) for name in names if not _is_name(name)}
+        if not all(map(is_name, names)):
+            return []  # a grader without a cell is that of the cell with the bad id
         return [
             f"{self.name}/{path.stem.removeprefix('test_')}: expected a grade cell with this id for the grader "
             f"{path.name}, got none. Add the cell, or delete the grader."
             for path in sorted(self.graders.glob("test_*.py"))
-            if (name := path.stem.removeprefix("test_")) not in names and _letters(name) not in renamed
+            if path.stem.removeprefix("test_") not in names
         ]
 
     def _missing_solution_cells(self) -> list[str]:
@@ -207,18 +208,13 @@ class Assignment:
         return [
             f"{exercise.id}: expected a cell `{exercise.name}_solution`, got none. Add it before the grade cell."
             for exercise in self.exercises
-            if f"{exercise.name}_solution" not in ids and _is_name(exercise.name)
+            if f"{exercise.name}_solution" not in ids and is_name(exercise.name)
         ]
 
 
-def _is_name(exercise: str) -> bool:
+def is_name(exercise: str) -> bool:
     """Return whether an exercise can be called so: a function, a file, and a cell of the gradebook bear its name."""
     return bool(_NAME.fullmatch(exercise)) and not keyword.iskeyword(exercise)
-
-
-def _letters(name: str) -> str:
-    """Return the letters and digits of a name: those of `drop-out` are those of `drop_out`."""
-    return "".join(filter(str.isalnum, name))
 
 
 def _told(cell: Cell) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from gradlab.check import CHECKS_FILE, exercises_in
 from gradlab_staff.course import Assignment, Cell
 from gradlab_staff.course.magics import plain_python
+from gradlab_staff.course.model import is_name
 from gradlab_staff.errors import CourseError
 from gradlab_staff.grading.diagnosis import load_misconceptions
 
@@ -88,7 +89,7 @@ def _bad_checks(assignment: Assignment) -> Iterator[str]:
     except (Exception, SystemExit) as error:  # noqa: BLE001 (the file is code)
         yield f"{CHECKS_FILE}: expected it to run, got {type(error).__name__}: {error}. Fix the file."
         return
-    names = {exercise.name for exercise in assignment.exercises}
+    names = {exercise.name for exercise in assignment.exercises if is_name(exercise.name)}
     for number, cell in enumerate(assignment.cells, 1):
         where = _place(assignment, number, cell)
         for called in _called(cell):

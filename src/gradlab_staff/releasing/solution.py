@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from gradlab_staff.course import Assignment
 from gradlab_staff.errors import CourseError, GraderError
@@ -11,6 +12,7 @@ from gradlab_staff.grading.run import Run, open_run
 from gradlab_staff.grading.verdict import Outcome
 from gradlab_staff.intake.matching import match
 from gradlab_staff.intake.notebook import open_notebook
+from gradlab_staff.sandbox.failures import HostTimedOutError
 from gradlab_staff.text import one_line
 
 __all__ = ["failures"]
@@ -28,6 +30,8 @@ def failures(assignment: Assignment) -> list[str]:
     """
     try:
         with open_run(assignment, match(assignment, open_notebook(assignment.notebook))) as run:
+            with suppress(HostTimedOutError):  # the checks say so, each in its words
+                run.session.start()  # here, so that it is no fault of the first grader if there is no sandbox
             run_checks(run, "instructor")
             return list(_failures(run))
     except (CourseError, GraderError) as error:
