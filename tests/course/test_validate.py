@@ -88,6 +88,20 @@ def test_a_noisy_solution_that_is_right_passes(tmp_path):
     assert told[:2] == ["✗ two trebled", "hint: three times"]
 
 
+def test_the_time_that_a_cell_has_is_a_setting(tmp_path):
+    """`c.Execute.timeout`, as README.md has it: a cell that takes longer is left, and its check fails."""
+    (tmp_path / "public_checks.py").write_text(
+        'from gradlab.check import holds\n\n\ndef x(nb):\n    yield holds("x is 1", nb.x == 1)\n', "utf-8"
+    )
+    (tmp_path / "nbgrader_config.py").write_text("get_config().Execute.timeout = 1\n", "utf-8")
+    late = cell("import time\ntime.sleep(60)\nx = 1")
+    lay(tmp_path, "late", [cell("from gradlab import check"), late, cell('check("x")', "x", grade=True, points=1)])
+    command = [sys.executable, "-m", "nbgrader", "validate", "late.ipynb"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50)
+    assert "x: not attempted yet." in done.stdout
+    assert "c.Execute.timeout = 600" in (COURSE.root / "README.md").read_text("utf-8")
+
+
 # --- the assignments
 
 
