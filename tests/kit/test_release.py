@@ -647,6 +647,15 @@ def test_a_grader_that_breaks(tiny):
     assert "expected the hidden graders to come to a result, got " in leak(tiny, lambda cells: None)
 
 
+def test_without_recordings_it_is_said_that_the_graders_did_not_run(tiny):
+    """They may read what `gradlab record` writes: a release needs it not."""
+    (tiny.graders / "recordings.py").write_text("")
+    report = release(tiny)
+    assert report.not_graded == (
+        "expected reference/tiny.json, which they may read, got none. Run: gradlab record tiny"
+    )
+
+
 def test_without_a_sandbox_it_is_said_that_the_graders_did_not_run(tmp_path, monkeypatch):
     """The release is made all the same, by the command, and it says so."""
     assignment = make_course(tmp_path)

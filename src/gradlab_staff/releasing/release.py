@@ -112,6 +112,9 @@ def _tried(staged: Assignment) -> tuple[tuple[str, ...], list[str]]:
 
 def _judged(assignment: Assignment) -> tuple[list[str], str]:
     """Return where the hidden graders fail on the instructor's solution, and why they did not run if they did not."""
+    if (assignment.graders / "recordings.py").is_file() and not assignment.recorded.is_file():
+        name = assignment.name
+        return [], f"expected reference/{name}.json, which they may read, got none. Run: gradlab record {name}"
     from gradlab_staff.releasing.solution import failures  # pytest and the sandbox, once nothing simpler is wrong
 
     try:
