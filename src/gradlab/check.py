@@ -7,133 +7,29 @@ and yields `Line`s:
         yield close("mean of the output", nb.dropout_forward(x, param)[0].mean(), 10.0, tolerance=0.1)
 """
 
+import difflib
 import importlib.util
+import inspect
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from contextvars import ContextVar
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from gradlab.errors import CourseError
+from gradlab.errors import ChecksFailedError, CourseError
+from gradlab.lines import Line, close, failed, holds, passed, same_shape
+from gradlab.notebook import errors_as_output, folders, is_validated, line_of, show
 
-__all__ = ["Line", "Names", "attempt", "check", "close", "failed", "holds", "passed", "same_shape"]
+__all__ = ["Line", "Names", "attempt", "check", "close", "exercises_in", "failed", "holds", "passed", "same_shape"]
 
 CHECKS_FILE = "public_checks.py"
 _SEED = 231
-_FEW = 5  # arrays of up to so many entries are printed in full
+_TOLD = 5  # lines of a failed check that an exception holds
 
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Line:
-    """The result of one check: a property of the solution, whether it holds, and whether it was attempted."""
-
-    title: str
-    ok: bool
-    expected: str = ""
-    got: str = ""
-    hint: str = ""
-    attempted: bool = True
-
-    def __str__(self) -> str:
-        """Return the line as printed; if the property fails, a second line holds the hint."""
-        facts = [f"expected {self.expected}"] if self.expected and (self.expected != self.got) else []
-        facts += [f"got {self.got}" if facts or not self.ok else self.got] if self.got else []
-        text = f"{'✓' if self.ok else '✗'} {self.title}" + (f": {', '.join(facts)}" if facts else "")
-        return text if self.ok or not self.hint else f"{text}\n    hint: {self.hint}"
-
-
-def passed(title: str, *, expected: str = "", got: str = "") -> Line:
-    """Return a line for a property that holds."""
-    return Line(title, True, expected, got)
-
-
-def failed(title: str, *, expected: str = "", got: str = "", hint: str = "") -> Line:
-    """Return a line for a property that does not hold."""
-    return Line(title, False, expected, got, hint)
-
-
-def holds(title: str, condition: object, *, expected: str = "", got: str = "", hint: str = "") -> Line:
-    """Return a line for a property that holds if `condition` is true.
-
-    Examples
-    --------
-    >>> print(holds("no entry is zero", False, expected="0 zeros", got="3 zeros", hint="this is test mode"))
-    ✗ no entry is zero: expected 0 zeros, got 3 zeros
-        hint: this is test mode
-    """
-    return Line(title, bool(condition), expected, got, hint)
-
-
-def close(title: str, got: Any, expected: Any, *, tolerance: float, hint: str = "") -> Line:
-    """Return a line for a number or array that must be within `tolerance` of the expected one.
-
-    Parameters
-    ----------
-    title : str
-    got : number or array
-        Result of the student's code; anything else fails the check.
-    expected : number or array of the same shape
-    tolerance : float
-        Largest absolute difference allowed per entry, in the units of `expected`.
-    hint : str
-        Printed if the check fails.
-
-    Returns
-    -------
-    Line
-        Names the entry with the largest error if the arrays are too large to print.
-
-    Examples
-    --------
-    >>> print(close("mean of the output", 10.02, 10.0, tolerance=0.1))
-    ✓ mean of the output: expected 10 ± 0.1, got 10.02
-    """
-    want = np.asarray(expected, dtype=float)
-    try:
-        have = np.asarray(got, dtype=float)
-    except (TypeError, ValueError):
-        return failed(title, expected="numbers", got=f"a {type(got).__name__}", hint=hint)
-    if have.shape != want.shape:
-        return failed(title, expected=f"shape {want.shape}", got=f"shape {have.shape}", hint=hint)
-    off = np.abs(have - want)
-    if np.all(off <= tolerance):
-        if have.size > _FEW:
-            return passed(title)
-        return passed(title, expected=_span(want, tolerance), got=_numbers(have))
-    if have.size <= _FEW:
-        digits = 4 if _numbers(want) != _numbers(have) else 12
-        return failed(title, expected=_span(want, tolerance, digits), got=_numbers(have, digits), hint=hint)
-    worst = np.unravel_index(np.argmax(off), off.shape)  # the first NaN, if there is one
-    where = f" at {tuple(map(int, worst))}"
-    return failed(title, expected=_span(want[worst], tolerance) + where, got=_numbers(have[worst]), hint=hint)
-
-
-def same_shape(title: str, got: Any, shape: tuple[int, ...], *, hint: str = "") -> Line:
-    """Return a line for an array that must have this shape; anything but an array fails the check.
-
-    Parameters
-    ----------
-    title : str
-    got : array
-        Result of the student's code.
-    shape : tuple of int
-    hint : str
-        Printed if the check fails.
-
-    Examples
-    --------
-    >>> print(same_shape("shape of dx", np.zeros((2, 3)), (2, 3)))
-    ✓ shape of dx: (2, 3)
-    """
-    have = np.shape(got) if isinstance(got, np.ndarray) else f"a {type(got).__name__}"
-    return holds(title, have == shape, expected=str(shape), got=str(have), hint=hint)
+_PublicCheck = Callable[["Names"], Iterable[Line]]
 
 
 class Names:
@@ -153,6 +49,9 @@ class _Missing(Exception):
     """The notebook does not define this name."""
 
 
+_checked: ContextVar[Mapping[str, Any] | None] = ContextVar("names of the notebook that is checked", default=None)
+
+
 def attempt(title: str, lines: Callable[[], Iterable[Line]] | Iterable[Line]) -> Iterator[Line]:
     """Yield the lines; if the student's code raises an exception, end with a line that describes it.
 
@@ -169,7 +68,7 @@ def attempt(title: str, lines: Callable[[], Iterable[Line]] | Iterable[Line]) ->
     try:
         yield from lines() if callable(lines) else lines
     except NotImplementedError as error:
-        yield Line(f"{title}: not attempted yet", False, hint=str(error), attempted=False)
+        yield Line(f"{title}: not attempted yet", False, hint=_said(error), attempted=False)
     except _Missing as error:
         yield Line(
             f"{title}: not attempted yet, or its cell has not run",
@@ -180,55 +79,143 @@ def attempt(title: str, lines: Callable[[], Iterable[Line]] | Iterable[Line]) ->
     except (Exception, SystemExit) as error:  # noqa: BLE001 - an error of the student's code is a result, not a crash
         yield failed(
             f"{title}: your code raised an error before this check finished",
-            got=f"{type(error).__name__}: {error}",
-            hint=_where(error.__traceback__),
+            got=f"{type(error).__name__}: {_said(error)}",
+            hint=_where(error),
         )
 
 
-def check(exercise: str) -> None:
+def _said(error: BaseException) -> str:
+    """Return the message of an exception, whose class may be the student's own."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - see above
+        return "its message cannot be shown"
+
+
+def _where(error: BaseException) -> str:
+    found = line_of(error.__traceback__, _checked.get())
+    if found is None:
+        return "call it in a cell of your own and look at what it returns"
+    return f"it happened in {found.name}, line {found.lineno} of its cell: {found.line}"
+
+
+def check(exercise: object = None) -> None:
     """Run the public checks of an exercise on the notebook's solution and print the results.
 
     Reads `public_checks.py` beside the notebook. Errors of the solution are printed, not raised, and the state of
-    `np.random` is restored.
+    `np.random` is restored. What the solution writes to stderr, such as warnings, is shown as ordinary output.
 
     Parameters
     ----------
     exercise : str
-        Name of the exercise, as in its grade cell: `check("dropout_forward")`.
+        Name of the exercise, as in its grade cell: `check("dropout_forward")`. A function of that name will do.
 
     Raises
     ------
     CourseError
-        If there is no `public_checks.py` in the working directory, or it has no such exercise.
+        If there is no `public_checks.py` beside the notebook, or it has no such exercise.
+    ChecksFailedError
+        If a line is ✗ and Jupyter's Validate button runs the notebook. Nowhere else.
     """
-    lines = _public_check(exercise)
     caller = sys._getframe(1).f_globals
-    state = np.random.get_state()
+    name, lines = _public_check(exercise, caller)
+    state, token = np.random.get_state(), _checked.set(caller)
     np.random.seed(_SEED)
     try:
-        results = []
-        for line in attempt(exercise, lambda: lines(Names(caller))):
-            print(line)
-            results.append(line)
-        print(_summary(exercise, results))
+        with errors_as_output():
+            results = list(_shown(attempt(name, lambda: lines(Names(caller)))))
+            show(_summary(name, results))
     finally:
         np.random.set_state(state)
+        _checked.reset(token)
+    if is_validated() and not all(line.ok for line in results):
+        raise ChecksFailedError(_failure(name, results))
 
 
-def _public_check(exercise: str) -> Callable[[Names], Iterable[Line]]:
-    path = Path.cwd() / CHECKS_FILE
-    if not path.is_file():
+def _shown(lines: Iterable[Line]) -> Iterator[Line]:
+    for line in lines:
+        show(str(line))
+        yield line
+
+
+def _public_check(exercise: object, names: Mapping[str, Any]) -> tuple[str, _PublicCheck]:
+    """Return the name of the exercise that was asked for, and its function in `public_checks.py`."""
+    call = f"check({_short(exercise)})"
+    places = list(folders(names))
+    path = next((folder / CHECKS_FILE for folder in places if (folder / CHECKS_FILE).is_file()), None)
+    if path is None:
         raise CourseError(
-            f"check({exercise!r}): expected {CHECKS_FILE} beside the notebook, found none. "
+            f"{call}: expected {CHECKS_FILE} beside the notebook, found none. "
             "Nothing was checked. Put the notebook back into its folder, or copy the file there."
         )
-    found = getattr(_load(path), exercise, None)
-    if not callable(found):
-        raise CourseError(
-            f"check({exercise!r}): expected a function of this name in {CHECKS_FILE}, found none. "
-            "Nothing was checked. Restore the check cell's text, or download the assignment again."
-        )
-    return found  # type: ignore[no-any-return]  # a module's attribute has no type
+    known = exercises_in(path)
+    name = _name_of(exercise, known, names)
+    if name in known:
+        return name, known[name]
+    wrong = {True: "expected a function of this name", False: "expected the name of an exercise in quotes"}
+    raise CourseError(
+        f"{call}: {wrong[isinstance(exercise, str)]} in {CHECKS_FILE}, found none. Nothing was checked. "
+        f"{_suggestion(name, known)}Restore the check cell's text, or download the assignment again."
+    )
+
+
+def _short(exercise: object) -> str:
+    """Return how the argument of `check` looks in a message: an array would fill a page."""
+    if exercise is None:
+        return ""
+    if isinstance(exercise, str):
+        return repr(exercise if len(exercise) <= 60 else f"{exercise[:60]}…")
+    return str(getattr(exercise, "__name__", f"a {type(exercise).__name__}"))
+
+
+def _name_of(exercise: object, known: Mapping[str, object], names: Mapping[str, Any]) -> str:
+    """Return the name that was meant: `check(dropout)` passes the function itself."""
+    if exercise is None or isinstance(exercise, str):
+        return exercise or ""
+    called = [name for name in known if names.get(name) is exercise]
+    return called[0] if called else str(getattr(exercise, "__name__", ""))
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    plain = {_letters(one): one for one in known}
+    near = difflib.get_close_matches(_letters(name.split("/")[-1]), plain, n=1)
+    meant = f'Did you mean check("{plain[near[0]]}")? ' if near else ""
+    return f"{meant}The exercises are: {', '.join(plain.values()) or 'none'}. "
+
+
+def _letters(name: str) -> str:
+    """Return the letters and digits of a name: `FullyConnectedNet` is near `fully_connected_net`."""
+    return "".join(char for char in name.lower() if char.isalnum())
+
+
+def exercises_in(path: Path) -> dict[str, _PublicCheck]:
+    """Return the exercises of a `public_checks.py`: the functions of one argument that it defines itself, by name.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it is run.
+
+    Raises
+    ------
+    CourseError
+        If it is no Python file. An error that it raises itself comes as it is.
+    """
+    module = _load(path)
+    return {name: value for name, value in vars(module).items() if _is_exercise(name, value, module.__name__)}
+
+
+def _is_exercise(name: str, value: Any, module: str) -> bool:
+    """Return whether this is an exercise, and not imported (`close`), nor a class or a helper of the checks."""
+    if name.startswith("_") or not callable(value) or isinstance(value, type):
+        return False
+    if getattr(getattr(value, "func", value), "__module__", "") != module:  # func: of a functools.partial
+        return False
+    try:
+        inspect.signature(value).bind(None)
+    except TypeError:
+        return False
+    return True
 
 
 def _load(path: Path) -> ModuleType:
@@ -244,27 +231,20 @@ def _load(path: Path) -> ModuleType:
 
 
 def _summary(exercise: str, lines: list[Line]) -> str:
-    done = sum(line.ok for line in lines)
-    if lines and done == len(lines):
+    done, total = sum(line.ok for line in lines), len(lines)
+    if not lines:
+        return f"{exercise}: nothing to check here."
+    if done == total:
         return f"{exercise}: " + (f"all {done} checks passed." if done > 1 else "the check passed.")
     if not any(line.attempted for line in lines):
         return f"{exercise}: not attempted yet."
-    return f"{exercise}: {done} of {len(lines)} checks passed. Fix the first ✗, run its cell, then this one."
+    passed = f"{done} of {total} checks passed" if total > 1 else "the check did not pass"
+    return f"{exercise}: {passed}. Fix the first ✗, run its cell, then this one."
 
 
-def _where(tb: TracebackType | None) -> str:
-    """Return the line of the notebook that raised the error: the last frame whose file is not on disk is a cell."""
-    frames = [frame for frame in traceback.extract_tb(tb) if not Path(frame.filename).exists()]
-    if not frames:
-        return "call it in a cell of your own and look at what it returns"
-    return f"it happened in {frames[-1].name}, line {frames[-1].lineno} of its cell: {frames[-1].line}"
-
-
-def _span(values: Array, tolerance: float, digits: int = 4) -> str:
-    return _numbers(values, digits) + (f" ± {tolerance:g}" if tolerance >= 1e-4 else "")
-
-
-def _numbers(values: Array, digits: int = 4) -> str:
-    """Return a number, or a few in brackets, with `digits` significant digits."""
-    texts = [f"{value:.{digits}g}" for value in np.ravel(values)]
-    return texts[0] if np.ndim(values) == 0 else f"[{', '.join(texts)}]"
+def _failure(exercise: str, lines: list[Line]) -> str:
+    """Return what the Validate button shows of a failed cell, which is not what the cell printed."""
+    tried = any(line.attempted for line in lines)
+    wrong = [str(line) for line in lines if not line.ok][: None if tried else 1]  # the same hint each time
+    more = [f"… and {len(wrong) - _TOLD} more ✗"] if len(wrong) > _TOLD else []
+    return "\n".join([*wrong[:_TOLD], *more, _summary(exercise, lines)])

@@ -1,17 +1,31 @@
 """The errors that gradlab raises.
 
 GradlabError
-├── CourseError      the files of an assignment: a missing `public_checks.py`, an exercise that it does not define
-└── DataError        a data set: missing, corrupt, truncated, too small
+├── ChecksFailedError  a public check is ✗, and Jupyter's Validate button asks
+├── CourseError        the files of an assignment: a missing `public_checks.py`, an exercise that it does not define
+└── DataError          a data set: missing, corrupt, truncated, too small
 
 A message reads *where: expected X, got Y. What we did. What to do next.*
 """
 
-__all__ = ["CourseError", "DataError", "GradlabError"]
+import textwrap
+
+__all__ = ["ChecksFailedError", "CourseError", "DataError", "GradlabError"]
+
+_COLUMNS = 80  # the Validate button's command cuts longer lines
 
 
 class GradlabError(Exception):
     """Base class of all errors of gradlab. The message says what to do next."""
+
+
+class ChecksFailedError(GradlabError):
+    """A solution fails its public checks. Read the lines with ✗: each says what was expected, and gives a hint."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback, which would lead into this package."""
+        lines = str(self).split("\n")
+        return [part for line in lines for part in textwrap.wrap(line, _COLUMNS, subsequent_indent="    ") or [""]]
 
 
 class CourseError(GradlabError):

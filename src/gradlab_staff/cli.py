@@ -106,6 +106,10 @@ def release(ctx: click.Context, name: str) -> None:
     for exercise, points in report.exercises.items():
         click.echo(f"{points:6g} points  {exercise}")
     click.echo(f"release/{name}/ ({', '.join(report.files)}): made, leaks nothing, runs up to the first stub.")
+    if report.not_graded:
+        click.echo(f"The hidden graders did not run on your own solution: {report.not_graded}", err=True)
+    else:
+        click.echo("The hidden graders pass on your own solution.")
     click.echo(f"Work through it as a student would: jupyter lab release/{name}/{name}.ipynb")
 
 

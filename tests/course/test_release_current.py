@@ -34,10 +34,13 @@ def test_current(versions):
     """Cells and files are the same. If not: gradlab release <assignment>, and commit release/."""
     assignment, fresh = versions
     assert cells(assignment.release, assignment.name) == cells(fresh, assignment.name)
-    assert {path.name for path in assignment.release.iterdir()} == {path.name for path in fresh.iterdir()}
-    for path in fresh.iterdir():
-        if path.suffix != ".ipynb":
-            assert (assignment.release / path.name).read_bytes() == path.read_bytes()
+    assert files(assignment.release) == files(fresh)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What lies beside the notebook, pictures in folders of their own too."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".ipynb")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths if "__pycache__" not in path.parts}
 
 
 def test_clean(versions):

@@ -1,15 +1,22 @@
 """The public check: a line a property, and no crash whatever a solution does."""
 
+import io
 import linecache
+import os
+import re
+import subprocess
+import sys
 import textwrap
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from gradlab.check import Line, attempt, check, close, failed, holds, passed, same_shape
-from gradlab.errors import CourseError
+from gradlab.check import Line, attempt, check, close, exercises_in, failed, holds, passed, same_shape
+from gradlab.errors import ChecksFailedError, CourseError
 
 CHECKS = """
+from functools import partial
 import numpy as np
 from gradlab.check import attempt, close, holds
 
@@ -26,6 +33,16 @@ def single(nb, name):
 
 def draw(nb):
     yield close("a draw", np.random.rand(), nb.expected, tolerance=1)
+
+def _hidden(nb):
+    yield from ()
+
+class Model:
+    def __init__(self, nb):
+        pass
+
+only_first = partial(single, name="first")
+EXERCISES = 4
 """
 
 
@@ -35,13 +52,15 @@ def notebook(tmp_path, monkeypatch, capsys):
     (tmp_path / "public_checks.py").write_text(CHECKS, "utf-8")
     monkeypatch.chdir(tmp_path)
 
-    def run(cell, exercise):
+    def run(cell, exercise, call=""):
         source = textwrap.dedent(cell)
         linecache.cache["<cell 1>"] = (len(source), None, source.splitlines(True), "<cell 1>")
         names = {"check": check}
         exec(compile(source, "<cell 1>", "exec"), names)  # noqa: S102 - the test's own cell
-        exec(f"assert check({exercise!r}) is None", names)  # noqa: S102 - the test's own cell
-        return capsys.readouterr().out
+        exec(call or f"assert check({exercise!r}) is None", names)  # noqa: S102 - the test's own cell
+        said = capsys.readouterr()
+        assert said.err == "", "the Validate button takes text on stderr for a failure"
+        return said.out
 
     return run
 
@@ -113,6 +132,222 @@ def test_an_unknown_exercise_is_an_error(notebook):
     """A mistyped id is reported, and nothing counts as checked."""
     with pytest.raises(CourseError, match=r"check\('treble'\): expected a function of this name"):
         notebook("", "treble")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("check()", "check(): expected the name of an exercise in quotes"),
+        ("check('close')", "check('close'): expected a function of this name"),
+        ("check('Model')", "check('Model'): expected a function of this name"),
+        ("check('single')", "check('single'): expected a function of this name"),
+        ("check('_hidden')", "check('_hidden'): expected a function of this name"),
+        ("check('EXERCISES')", "check('EXERCISES'): expected a function of this name"),
+        ("check(helper)", "check(helper): expected the name of an exercise in quotes"),
+        ("check([1] * 10_000)", "check(a list): expected the name of an exercise in quotes"),
+        ("check('x' * 10_000)", "xxx…'): expected a function of this name"),
+    ],
+)
+def test_what_is_no_exercise_is_told_which_there_are(notebook, call, message):
+    """Nothing, an imported helper, a class, another function, a value: the message lists the exercises, shortly."""
+    with pytest.raises(CourseError) as caught:
+        notebook("def helper(): pass", "", call)
+    told = str(caught.value)
+    assert message in told
+    assert "Nothing was checked. " in told
+    assert "The exercises are: double, pair, draw, only_first. " in told
+    assert len(told) < 400
+
+
+@pytest.mark.parametrize("name", ["dubble", "Double", "demo/double", " double "])
+def test_a_slip_is_told_what_was_meant(notebook, name):
+    """The nearest exercise, ready to be copied."""
+    with pytest.raises(CourseError, match=re.escape('Did you mean check("double")? The exercises are: double, ')):
+        notebook("", name)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "def double(x): return 2 * x",
+        "def twice(x): return 2 * x\ndouble = twice",
+        "import numpy as np\ndouble = np.vectorize(lambda x: 2 * x)",
+        "class double:\n    def __new__(cls, x): return 2 * x",
+    ],
+    ids=["function", "other name", "object", "class"],
+)
+def test_without_quotes_the_name_is_found(notebook, cell):
+    """`check(double)` passes the function itself: it is the one that the notebook calls so."""
+    assert notebook(cell, "", "check(double)").endswith("double: all 2 checks passed.\n")
+
+
+def test_the_exercises_of_a_file_are_its_own_functions_of_one_argument(tmp_path):
+    """Neither what it imports, nor its classes, constants and helpers."""
+    path = tmp_path / "public_checks.py"
+    path.write_text(CHECKS, "utf-8")
+    assert list(exercises_in(path)) == ["double", "pair", "draw", "only_first"]
+
+
+def test_one_check_that_fails_is_no_plural(notebook):
+    """Not `0 of 1 checks passed`."""
+    out = notebook("def first(): return 2", "only_first")
+    assert out.endswith("only_first: the check did not pass. Fix the first ✗, run its cell, then this one.\n")
+
+
+def test_an_error_in_a_compiled_module_is_shown_with_the_line_that_called_it(notebook):
+    """Its own file is not on disk either: it is in NumPy's sources."""
+    out = notebook("import numpy as np\ndef double(x):\n    return np.random.default_rng().normal(0, -1)", "double")
+    assert "got ValueError: scale < 0" in out
+    assert "it happened in double, line 3 of its cell: return np.random.default_rng().normal(0, -1)" in out
+
+
+def test_an_exception_that_cannot_be_printed_is_shown_all_the_same(notebook):
+    """Its class is the student's own."""
+    out = notebook("class Odd(Exception):\n    __str__ = None\ndef double(x):\n    raise Odd", "double")
+    assert "got Odd: its message cannot be shown" in out
+
+
+def test_what_a_right_solution_writes_to_stderr_is_output(notebook):
+    """A progress bar, a message: read in the notebook, and no failure to the Validate button."""
+    cell = """
+    import sys
+    from tqdm import tqdm
+
+    def double(x):
+        print("by hand", file=sys.stderr)
+        return sum(x for _ in tqdm(range(2)))
+    """
+    out = notebook(cell, "double")
+    assert set(re.findall("by hand|100%", out)) == {"by hand", "100%"}
+    assert out.endswith("double: all 2 checks passed.\n")
+
+
+# --- where the notebook is
+
+
+def test_the_folder_is_found_after_chdir(tmp_path):
+    """Cells may change the working directory: to a folder without checks, with those of another course, or gone."""
+    (tmp_path / "public_checks.py").write_text(CHECKS, "utf-8")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "public_checks.py").write_text("", "utf-8")
+    cells = """
+    import os, tempfile
+    from gradlab import check
+    double = lambda x: 2 * x
+    os.chdir("other")
+    check("double")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+    check("double")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(cells)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("double: all 2 checks passed.") == 2
+
+
+def told_by_vscode(monkeypatch, file):
+    return {"__vsc_ipynb_file__": str(file)}
+
+
+def told_by_jupyter(monkeypatch, file):
+    monkeypatch.setenv("JPY_SESSION_NAME", str(file))
+    return {}
+
+
+def told_by_ipython(monkeypatch, file):
+    shell = SimpleNamespace(starting_dir=str(file.parent))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    return {}
+
+
+@pytest.mark.parametrize("told", [told_by_vscode, told_by_jupyter, told_by_ipython])
+def test_jupyter_tells_the_folder(tmp_path, monkeypatch, capsys, told):
+    """Where the kernel was started elsewhere, and gradlab imported late."""
+    (tmp_path / "course").mkdir()
+    (tmp_path / "course" / "public_checks.py").write_text(CHECKS, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = told(monkeypatch, tmp_path / "course" / "demo.ipynb")
+    exec("check('double')", {"check": check, "double": lambda x: 2 * x, **names})  # noqa: S102 - the test's own cell
+    assert "double: all 2 checks passed." in capsys.readouterr().out
+
+
+# --- encodings
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"), [("cp1252", "[x]"), ("ascii", "[x]"), ("latin-1", "[x]"), ("utf-8", "✗"), ("cp437", "[x]")]
+)
+def test_a_stream_without_check_marks_gets_plain_ones(notebook, monkeypatch, encoding, mark):
+    """Windows' cp1252 has no ✓; and no encoding has half a character."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    notebook("def double(x):\n    raise ValueError('\\ud800')", "double")
+    stream.flush()
+    lines = stream.buffer.getvalue().decode(encoding).splitlines()
+    assert lines[0] == f"{mark} double: your code raised an error before this check finished: got ValueError: ?"
+
+
+def test_the_command_line_of_windows(tmp_path):
+    """The whole of a run, in the encoding that Python takes there."""
+    (tmp_path / "public_checks.py").write_text(CHECKS, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", "from gradlab import check\ndouble = lambda x: 2 * x\ncheck('double')"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.stderr == b""
+    assert done.stdout.decode("cp1252").splitlines()[0] == "[ok] two doubled: 4"
+
+
+# --- the Validate button
+
+
+@pytest.fixture
+def validated(notebook, monkeypatch):
+    """The notebook, run as the Validate button runs it."""
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+    return notebook
+
+
+def test_validate_takes_a_right_solution(validated):
+    """No exception, the same words."""
+    assert validated("def double(x): return 2 * x", "double").endswith("double: all 2 checks passed.\n")
+
+
+def test_validate_refuses_a_wrong_solution(validated):
+    """The exception says all that a student needs: the cell's own output is not shown there."""
+    with pytest.raises(ChecksFailedError) as caught:
+        validated("def double(x): return x * x", "double")
+    assert str(caught.value).splitlines() == [
+        "✗ three doubled: expected 6, got 9",
+        "    hint: twice",
+        "double: 1 of 2 checks passed. Fix the first ✗, run its cell, then this one.",
+    ]
+
+
+@pytest.mark.parametrize("cell", ["def double(x): raise NotImplementedError('demo/double: multiply')", ""])
+def test_validate_refuses_what_was_not_attempted(validated, cell):
+    """A stub, or a cell that is gone."""
+    with pytest.raises(ChecksFailedError, match=r"double: not attempted yet\.\Z"):
+        validated(cell, "double")
+
+
+def test_validate_shows_no_more_than_a_few_lines():
+    """No traceback through the package, and no line that the command would cut."""
+    shown = ChecksFailedError("✗ a: " + "word " * 60 + "\n\n    hint: b")._render_traceback_()
+    assert max(map(len, shown)) <= 80
+    assert shown[-1] == "    hint: b"
+
+
+@pytest.mark.parametrize("value", ["autograde", "", "formgrader"])
+def test_check_raises_nowhere_else(notebook, monkeypatch, value):
+    """Grading and Jupyter go on."""
+    monkeypatch.setenv("NBGRADER_EXECUTION", value)
+    assert "✗ three doubled" in notebook("def double(x): return x * x", "double")
 
 
 @pytest.mark.parametrize(("got", "ok"), [(1.0, True), (1.05, True), (1.2, False), (np.nan, False), (None, False)])

@@ -1,7 +1,10 @@
 """A release is refused if anything contradicts itself, leaks or does not run; else it is put in place."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -337,3 +340,395 @@ def test_old_release_stays(tiny, monkeypatch):
     assert entered == []
     assert [path.name for path in tiny.release.parent.iterdir()] == ["tiny"]
     assert (tiny.release / "tiny.ipynb").read_text() == "the last one"
+
+
+# --- blanks, ids, points, checks: found before nbgrader is imported
+
+
+BLANKS = [
+    ("def double(x):\n    ### BEGIN SOLUTION it\n    return 2 * x\n", "with its `### END SOLUTION`, got one alone", 2),
+    ("def double(x):\n    return 2 * x\n    ### END SOLUTION", "expected `### BEGIN SOLUTION` before", 3),
+    (
+        "### BEGIN SOLUTION a\nx = 1\n### BEGIN SOLUTION b\ny = 1\n### END SOLUTION",
+        "before the next blank in line 3",
+        1,
+    ),
+    ("### BEGIN SOLUTION a\nx = 1\n### END SOLUTION\n### END SOLUTION", "expected `### BEGIN SOLUTION` before", 4),
+    ("### begin solution a\nx = 1\n### END SOLUTION", "alone on its line, got `### begin solution a`", 1),
+    ("### BEGIN SOLUTION a\nx = 1\n### End Solution", "alone on its line, got `### End Solution`", 3),
+    ("# BEGIN SOLUTION a\nx = 1\n### END SOLUTION", "alone on its line, got `# BEGIN SOLUTION a`", 1),
+    ("###BEGIN SOLUTION a\nx = 1\n### END SOLUTION", "alone on its line, got `###BEGIN SOLUTION a`", 1),
+    ("### BEGIN_SOLUTION a\nx = 1\n### END SOLUTION", "alone on its line, got `### BEGIN_SOLUTION a`", 1),
+    ("x = 0  ### BEGIN SOLUTION a\nx = 1\n### END SOLUTION", "alone on its line, got `x = 0  ### BEGIN", 1),
+    ("### BEGIN SOLUTION\nx = 1\n### END SOLUTION", "expected a hint after `### BEGIN SOLUTION`", 1),
+]
+
+
+@pytest.mark.parametrize(("source", "fault", "line"), BLANKS)
+def test_faults_of_blanks(tiny, source, fault, line):
+    """A marker that is missing, nested, in another writing or without a hint: one message, with cell and line."""
+    (found,) = faults(edit(tiny, lambda cells: by_id(cells, "double_solution").update(source=source)))
+    assert found.startswith("tiny/double_solution: expected ")
+    assert fault in found
+    assert found.endswith(f"(line {line} of the cell)")
+
+
+def test_a_question_needs_its_end_too(tiny):
+    """The model answer would be released with the prose below."""
+    (found,) = faults(edit(tiny, lambda cells: by_id(cells, "why").update(source="### BEGIN SOLUTION\nBecause.")))
+    assert found.startswith("tiny/why: expected each `### BEGIN SOLUTION` with its `### END SOLUTION`")
+
+
+def test_a_blank_stands_in_a_solution_cell(tiny):
+    """nbgrader would refuse the one, and empty the other as a whole."""
+
+    def change(cells):
+        by_id(cells, "setup")["source"] = "### BEGIN SOLUTION a\nx = 1\n### END SOLUTION"
+        by_id(cells, "halve_solution")["source"] = "def halve(x):\n    return x / 2"
+
+    assert faults(edit(tiny, change)) == [
+        "tiny/setup: expected a blank in a solution cell, got one in another. Set the cell's type.",
+        "tiny/halve_solution: expected a blank (### BEGIN SOLUTION <hint>, ### END SOLUTION), got none. Add it.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        *[
+            ("ten", "'ten'"),
+            ("4", "'4'"),
+            (-1, "-1"),
+            (0, "0"),
+            (None, "None"),
+            (True, "True"),
+            ([4], "[4]"),
+            ({}, "{}"),
+        ],
+        *[(float("nan"), "nan"), (float("inf"), "inf"), (-0.5, "-0.5"), (10**400, "1000")],
+    ],
+)
+def test_points_that_are_none(tiny, value, told):
+    """Text, negative, no number, no finite one: told as it stands there, and no traceback."""
+
+    def change(cells):
+        for id in ("double", "why"):
+            by_id(cells, id)["metadata"]["nbgrader"]["points"] = value
+
+    one, other = faults(edit(tiny, change))
+    assert one.startswith(f"tiny/double: expected points above 0, got {told}")
+    assert other.startswith(f"tiny/why: expected points above 0, got {told}")
+
+
+def test_points_that_are_missing(tiny):
+    """The same."""
+    (found,) = faults(edit(tiny, lambda cells: by_id(cells, "why")["metadata"]["nbgrader"].pop("points")))
+    assert found == "tiny/why: expected points above 0, got none. Set the points of the cell."
+
+
+@pytest.mark.parametrize(
+    "id", ["drop out", "drop/out", "drop-out", "1st", "lambda", "_x", "dröp", "", "x" * 200, None, 7]
+)
+def test_ids_that_no_exercise_can_have(tiny, id):
+    """A file, a function and a row of the gradebook bear it: one message, whatever else comes of it."""
+    (found,) = faults(edit(tiny, lambda cells: by_id(cells, "halve")["metadata"]["nbgrader"].update(grade_id=id)))
+    assert found.startswith("tiny cell 6: expected an id (the name of a Python function, as check(…), public_checks.py")
+
+
+def test_an_id_with_a_hyphen_and_its_grader_are_one_fault(tiny):
+    """Where the instructor named grader and cells alike, only the id is wrong."""
+    (tiny.graders / "test_halve.py").rename(tiny.graders / "test_drop_out.py")
+
+    def change(cells):
+        by_id(cells, "halve")["metadata"]["nbgrader"]["grade_id"] = "drop out"
+        by_id(cells, "halve_solution")["metadata"]["nbgrader"]["grade_id"] = "drop_out_solution"
+
+    (found,) = faults(edit(tiny, change))
+    assert "got 'drop out'. Set it in Create Assignment." in found
+
+
+@pytest.mark.parametrize("id", ["set up", "a/b", "", None, 7, "ü", "x" * 101])
+def test_ids_that_no_cell_can_have(tiny, id):
+    """nbgrader's own rule, found early."""
+    (found,) = faults(edit(tiny, lambda cells: by_id(cells, "setup")["metadata"]["nbgrader"].update(grade_id=id)))
+    assert found.startswith("tiny cell 2: expected an id (letters, digits, _ and -, at most 100), got ")
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ('check("misspelt")', "tiny/double: expected check('double') in this cell, got check('misspelt')"),
+        ('check("halve")', "tiny/double: expected check('double') in this cell, got check('halve')"),
+        ("check(halve)", "tiny/double: expected check('double') in this cell, got check('halve')"),
+        ("check()", "tiny/double: expected check('double') in this cell, got check('')"),
+        ('%%time\ncheck("tripled")', "tiny/double: expected check('double') in this cell, got check('tripled')"),
+    ],
+)
+def test_checks_of_another_exercise(tiny, source, fault):
+    """The check of a grade cell has the cell's id."""
+    (found,) = faults(edit(tiny, lambda cells: by_id(cells, "double").update(source=source)))
+    assert found.startswith(fault)
+
+
+def test_checks_that_there_are_not(tiny):
+    """A helper that is imported is no exercise, in a demonstration neither."""
+    (tiny.notebook.parent / "public_checks.py").write_text(CHECKS.replace("def halve", "def halved"))
+    found = faults(edit(tiny, lambda cells: by_id(cells, "setup").update(source='check("holds")')))
+    assert [fault.split(",")[0] for fault in found] == [
+        "tiny/setup: expected a function `holds` in public_checks.py for check('holds')",
+        "tiny/halve: expected a function `halve` in public_checks.py for check('halve')",
+    ]
+    assert all("It has: double, halved." in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (None, "tiny: expected public_checks.py beside the notebook, got none"),
+        ("def (", "public_checks.py: expected it to run, got SyntaxError: "),
+        ("import no_such_module", "public_checks.py: expected it to run, got ModuleNotFoundError: "),
+        ("raise SystemExit(0)", "public_checks.py: expected it to run, got SystemExit: 0"),
+    ],
+)
+def test_public_checks_that_do_not_run(tiny, text, fault):
+    """Missing, no Python, failing: one fault."""
+    path = tiny.notebook.parent / "public_checks.py"
+    path.write_text(text) if text else path.unlink()
+    (found,) = faults(tiny)
+    assert found.startswith(fault)
+
+
+def test_all_faults_at_once_and_without_nbgrader(tiny):
+    """The command tells all that is wrong before it imports nbgrader, which takes seconds."""
+
+    def change(cells):
+        by_id(cells, "double_solution")["source"] = "def double(x):\n    ### BEGIN SOLUTION it\n    return 2 * x"
+        by_id(cells, "double")["source"] = 'check("doubled")'
+        by_id(cells, "halve")["metadata"]["nbgrader"]["points"] = "ten"
+        by_id(cells, "why")["metadata"]["nbgrader"]["grade_id"] = "why not"
+
+    edit(tiny, change)
+    code = "import sys\nfrom gradlab_staff.cli import main\ntry:\n    main(['release', 'tiny'])\n"
+    code += "finally:\n    assert 'nbgrader' not in sys.modules"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tiny.course.root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "got 4 faults:\n- tiny cell 7: expected an id (letters" in done.stderr
+    for part in ("got one alone", "got check('doubled')", "got 'ten'"):
+        assert part in done.stderr
+    assert done.stderr.endswith("Released nothing. Fix them, then run: gradlab release tiny\n")
+
+
+# --- lines of a solution outside its blank
+
+
+OUTSIDE = """\
+def double(x):
+    ### BEGIN SOLUTION double it
+    total = x + x
+    twice = total  # not x
+    if twice is None:
+        pass
+    else:
+        pass
+    import numpy as np
+    return np.asarray(twice, dtype=float)
+    ### END SOLUTION
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("def other(twice):\n    return np.asarray(twice, dtype=float)", 2),
+        ("def other(twice):\n    return np.asarray( twice,dtype = float )  # the same", 2),
+        ("x = 1\ntotal = x + x\ntwice = total", 2),
+        ("x = 1\ntotal=x+x\n\n# and then\ntwice = total", 2),
+    ],
+    ids=["long", "other spaces", "two in a row", "with a comment between"],
+)
+@pytest.mark.parametrize("where", ["setup", "double_solution"])
+def test_lines_outside_the_blank(tiny, source, line, where):
+    """A long line, or two in a row, in a given cell or above the blank: named with cell and line."""
+
+    def change(cells):
+        by_id(cells, "double_solution")["source"] = OUTSIDE
+        cell = by_id(cells, where)
+        cell["source"] = source + "\n" + cell["source"]
+
+    found = leak(tiny, change)
+    number = 2 if where == "setup" else 3
+    assert "tiny/double_solution: expected no line of a solution outside its blank, got `" in found
+    assert f"in tiny.ipynb cell {number} ({where}) line {line}." in found
+
+
+def test_lines_that_are_no_copy(tiny):
+    """One short line, imports, `else: pass`, comments, and the same lines apart."""
+
+    def change(cells):
+        by_id(cells, "double_solution")["source"] = OUTSIDE
+        given = "import numpy as np\nx = 1\nif x:\n    pass\nelse:\n    pass\ntotal = x + x\nx = 2\ntwice = total"
+        by_id(cells, "setup")["source"] = f"from gradlab import check\n{given}"
+
+    assert release(edit(tiny, change)).not_graded == ""
+
+
+# --- names
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "leaks"),
+    [
+        ("doubling", "", False),  # an English word
+        ("learning_rate", "learning_rate = 1", False),  # students' own code
+        ("learning_rate", "config = {'learning_rate': 1}", False),
+        ("learning_rate", "def step(learning_rate): ...", False),
+        ("kept_x", "", True),
+        ("kept_x", "# see kept_x", True),  # a comment is no code
+        ("kept", "", False),
+    ],
+)
+def test_names_of_misconceptions(tiny, name, given, leaks):
+    """A name tells something if it is no word of the language, nor of the notebook's code."""
+    (tiny.graders / "misconceptions.py").write_text(MISCONCEPTIONS.replace("forgot_to_double", name))
+
+    def change(cells):
+        cells[0]["source"] = f"# Tiny\nHere we learn doubling, with a {name.replace('_', ' ')} and a `{name}`."
+        by_id(cells, "setup")["source"] = f"from gradlab import check\n{given}"
+
+    changed = edit(tiny, change)
+    if leaks:
+        with pytest.raises(CourseError, match=f"{name}: expected no name of a hidden grader or misconception"):
+            release(changed)
+    else:
+        release(changed)
+
+
+def test_a_name_inside_a_longer_word_is_another_name(tiny):
+    """`test_double` is no part of `latest_doubles`."""
+    release(edit(tiny, lambda cells: cells[0].update(source="See latest_doubles.")))
+
+
+# --- the instructor's own solution
+
+
+def test_graders_that_fail_on_the_instructors_solution(tiny):
+    """Exercise, check and reason, together with what else is wrong."""
+    (tiny.graders / "test_double.py").write_text(
+        'def test_three(submission):\n    """Three."""\n    assert submission.double(3) == 7, "Expected 7, got 6."\n'
+    )
+    (tiny.notebook.parent / "net.txt").write_text("")
+    with pytest.raises(CourseError) as caught:
+        release(tiny)
+    told = str(caught.value)
+    assert "- tiny/double: expected test_three to pass on your own solution, got failed: Expected 7, got 6." in told
+    assert "- net.txt: expected only public_checks.py" in told
+    assert "got 2 faults" in told
+    assert not tiny.release.exists()
+
+
+def test_a_solution_that_does_not_run(tiny):
+    """The hidden graders see it; the cells up to the first stub do not."""
+    (tiny.graders / "test_halve.py").write_text("def test_three(submission):\n    submission.halve(3)\n")
+
+    def change(cells):
+        by_id(cells, "halve_solution")["source"] = SOLUTION.format(name="halve", body="x / zero")
+
+    found = leak(tiny, change)
+    assert "tiny/halve: expected test_three to pass on your own solution, got failed: Your code raised" in found
+    assert "got one fault:" in found
+    assert "Fix it, then run: gradlab release tiny" in found
+
+
+def test_a_grader_that_breaks(tiny):
+    """The instructor reads why."""
+    (tiny.graders / "test_halve.py").write_text("def test_three(submission, no_such_fixture): ...\n")
+    assert "expected the hidden graders to come to a result, got " in leak(tiny, lambda cells: None)
+
+
+def test_without_recordings_it_is_said_that_the_graders_did_not_run(tiny):
+    """They may read what `gradlab record` writes: a release needs it not."""
+    (tiny.graders / "recordings.py").write_text("")
+    report = release(tiny)
+    assert report.not_graded == (
+        "expected reference/tiny.json, which they may read, got none. Run: gradlab record tiny"
+    )
+
+
+def test_without_a_sandbox_it_is_said_that_the_graders_did_not_run(tmp_path, monkeypatch):
+    """The release is made all the same, by the command, and it says so."""
+    assignment = make_course(tmp_path)
+    empty = tmp_path / "no-programs"
+    empty.mkdir()
+    alembic = shutil.which("alembic")  # nbgrader's, for the gradebook
+    (empty / "alembic").symlink_to(alembic)
+    done = subprocess.run(
+        [sys.executable, "-m", "gradlab", "release", "tiny"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": str(empty)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "made, leaks nothing, runs up to the first stub." in done.stdout
+    assert "The hidden graders pass" not in done.stdout
+    assert "The hidden graders did not run on your own solution: " in done.stderr
+    assert "bubblewrap" in done.stderr
+    assert (assignment.release / "tiny.ipynb").is_file()
+
+
+# --- what lies beside the notebook
+
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+LITTER = (".DS_Store", "._tiny.ipynb", ".tiny.ipynb.swp", "tiny.ipynb~", "Thumbs.db", "desktop.ini", ".git/config")
+LITTER += ("__pycache__/x.pyc", ".ipynb_checkpoints/tiny-checkpoint.ipynb", "#tiny.ipynb#", "img/.DS_Store", "a.swp")
+PICTURES = ("net.png", "Figure 1.PNG", "img/photo.JPG", "img/deep/curve.JpEg", "a.GIF", "b.SVG")
+
+
+@pytest.fixture(scope="module")
+def illustrated(tmp_path_factory):
+    """A release of a folder as it grows on a desk: pictures, pasted ones too, and litter."""
+    assignment = make_course(tmp_path_factory.mktemp("course"))
+    for name in (*LITTER, *PICTURES):
+        path = assignment.notebook.parent / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    picture = {"image/png": PIXEL}
+
+    def change(cells):
+        cells[0]["source"] = "# Tiny\n![a](attachment:fig.png)\n![b](attachment:Screenshot%201.png)"
+        cells[0]["attachments"] = {"fig.png": picture, "Screenshot 1.png": picture}
+        why = by_id(cells, "why")
+        why["source"] = (
+            "Why? ![c](attachment:ask.png)\n### BEGIN SOLUTION\n![d](attachment:answer.png)\n### END SOLUTION"
+        )
+        why["attachments"] = {"ask.png": picture, "answer.png": picture}
+
+    report = release(edit(assignment, change))
+    return report, json.loads((report.folder / "tiny.ipynb").read_text())["cells"]
+
+
+def test_pictures_are_released_and_litter_is_not(illustrated):
+    """Whatever the case of a suffix, in folders too; what editors and systems leave stays behind, unasked."""
+    report, _ = illustrated
+    assert report.files == tuple(sorted((*PICTURES, "public_checks.py", "tiny.ipynb")))
+
+
+def test_pasted_pictures_are_released(illustrated):
+    """Those of prose and question, as they were."""
+    _, cells = illustrated
+    assert cells[0]["attachments"] == {name: {"image/png": PIXEL} for name in ("fig.png", "Screenshot 1.png")}
+    assert list(by_id(cells, "why")["attachments"]) == ["ask.png"]
+
+
+def test_a_pasted_picture_of_a_model_answer_is_a_leak(released, tmp_path):
+    """The text is gone, the picture would be there: taken out by the release, and looked for after it."""
+    picture = {"answer.png": {"image/png": PIXEL}}
+    found = spoil(released, tmp_path, lambda cells: by_id(cells, "why").update(attachments=picture))
+    assert found == [
+        "tiny.ipynb cell 7: expected pasted pictures that its text shows, got answer.png. "
+        "Paste it into a cell of prose, or make the cell anew without it."
+    ]

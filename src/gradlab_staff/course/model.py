@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import keyword
+import math
+import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +15,10 @@ from typing import Any
 
 from gradlab_staff.errors import CourseError
 
-__all__ = ["Assignment", "Cell", "Course", "Exercise", "read_notebook"]
+__all__ = ["Assignment", "Cell", "Course", "Exercise", "is_name", "read_notebook"]
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # nbgrader's own rule; it is part of file names too
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,80}")
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,18 @@ class Cell:
 
     @property
     def points(self) -> float:
-        """Return the points of a grade cell; 0 for any other cell."""
-        return float(self.nbgrader.get("points", 0)) if self.is_grade else 0.0
+        """Return the points of a grade cell; 0 for any other cell, and where what stands there is no number."""
+        return _number(self.nbgrader.get("points", 0)) if self.is_grade else 0.0
+
+
+def _number(value: object) -> float:
+    """Return a finite number as it is, and 0 for anything else that JSON can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    try:
+        return float(value) if math.isfinite(value) else 0.0
+    except OverflowError:  # an integer of more than 308 digits
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -126,17 +143,31 @@ class Assignment:
 
     def _grader(self, exercise: str) -> Path | None:
         path = self.graders / f"test_{exercise}.py"
-        return path if path.is_file() else None
+        return path if is_name(exercise) and path.is_file() else None
 
     def faults(self) -> list[str]:
         """Return the contradictions in the notebook and its graders, one line each, which names the cell."""
         return [
+            *self._bad_ids(),
             *self._duplicate_ids(),
             *self._bad_points(),
             *self._cells_without_grader(),
             *self._graders_without_cell(),
             *self._missing_solution_cells(),
         ]
+
+    def _bad_ids(self) -> Iterator[str]:
+        """Yield the ids that nbgrader, or the files of an exercise, cannot have; nothing else is said of these."""
+        for number, cell in enumerate(self.cells, 1):
+            got = cell.nbgrader.get("grade_id")
+            if cell.is_grade and not cell.is_solution and not is_name(cell.id):
+                wanted = "the name of a Python function, as check(…), public_checks.py and test_….py need it"
+            elif cell.nbgrader and not (isinstance(got, str) and _ID.fullmatch(got)):
+                wanted = "letters, digits, _ and -, at most 100"
+            else:
+                continue
+            told = repr(got)[:80] if got else "none"
+            yield f"{self.name} cell {number}: expected an id ({wanted}), got {told}. Set it in Create Assignment."
 
     def _duplicate_ids(self) -> list[str]:
         counts = Counter(cell.id for cell in self.cells if cell.id)
@@ -148,7 +179,7 @@ class Assignment:
 
     def _bad_points(self) -> list[str]:
         return [
-            f"{self.name}/{cell.id}: expected points above 0, got {cell.points:g}. Set the points of the cell."
+            f"{self.name}/{cell.id}: expected points above 0, got {_told(cell)}. Set the points of the cell."
             for cell in self.cells
             if cell.is_grade and not cell.points > 0
         ]
@@ -158,11 +189,13 @@ class Assignment:
             f"{exercise.id}: expected a hidden grader, got none. "
             f"Write tests/graders/{self.name}/test_{exercise.name}.py."
             for exercise in self.exercises
-            if exercise.grader is None
+            if exercise.grader is None and is_name(exercise.name)
         ]
 
     def _graders_without_cell(self) -> list[str]:
         names = {exercise.name for exercise in self.exercises}
+        if not all(map(is_name, names)):
+            return []  # a grader without a cell is that of the cell with the bad id
         return [
             f"{self.name}/{path.stem.removeprefix('test_')}: expected a grade cell with this id for the grader "
             f"{path.name}, got none. Add the cell, or delete the grader."
@@ -175,8 +208,19 @@ class Assignment:
         return [
             f"{exercise.id}: expected a cell `{exercise.name}_solution`, got none. Add it before the grade cell."
             for exercise in self.exercises
-            if f"{exercise.name}_solution" not in ids
+            if f"{exercise.name}_solution" not in ids and is_name(exercise.name)
         ]
+
+
+def is_name(exercise: str) -> bool:
+    """Return whether an exercise can be called so: a function, a file, and a cell of the gradebook bear its name."""
+    return bool(_NAME.fullmatch(exercise)) and not keyword.iskeyword(exercise)
+
+
+def _told(cell: Cell) -> str:
+    """Return what stands in place of points, for a message."""
+    points = cell.nbgrader.get("points", "none")
+    return "none" if points == "none" else repr(points)[:60]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gradlab_staff.course import Assignment, Course
+from gradlab_staff.course.attachments import is_shown
 from gradlab_staff.course.template import exercise_of, stub
 from gradlab_staff.errors import CourseError
 from gradlab_staff.gradebook._nbgrader import ClearSolutions, GenerateAssignment, NbGrader, capture_log
@@ -16,6 +17,8 @@ from gradlab_staff.gradebook._nbgrader import ClearSolutions, GenerateAssignment
 __all__ = ["ReleaseBlanks", "make_release", "nbgrader_app", "save_cells", "swap"]
 
 _MARK = re.compile(r"(BEGIN|END) SOLUTION")
+_LITTER = (".*", "*~", "#*#", "*.sw[op]", "[Tt]humbs.db", "[Dd]esktop.ini", "__pycache__", "*.pyc", "__MACOSX")
+"""Files that editors and systems leave beside a notebook, among them all hidden ones."""
 _HINTLESS = re.compile(r"### BEGIN SOLUTION[ \t]*$", re.MULTILINE)
 
 
@@ -25,7 +28,11 @@ class ReleaseBlanks(ClearSolutions):  # type: ignore[misc]  # nbgrader has no ty
     def preprocess(self, nb: Any, resources: Any) -> Any:
         """Return the notebook without its solutions."""
         self._assignment = resources["nbgrader"]["assignment"]
-        return super().preprocess(nb, resources)
+        nb, resources = super().preprocess(nb, resources)
+        for cell in nb.cells:
+            if kept := cell.get("attachments"):  # a picture of a model answer goes with it
+                cell.attachments = {name: kept[name] for name in kept if is_shown(name, cell.source)}
+        return nb, resources
 
     def _replace_solution_region(self, cell: Any, language: str) -> bool:
         """Replace the blanks of `cell` and return whether there were any."""
@@ -106,6 +113,7 @@ def _generate(assignment: Assignment, into: Path, db_url: str = "") -> None:
     app = nbgrader_app(assignment.course)
     app.coursedir.db_url = db_url or app.coursedir.db_url
     app.coursedir.assignment_id = assignment.name
+    app.coursedir.ignore = [*app.coursedir.ignore, *_LITTER]
     app.coursedir.release_directory = str(into.resolve())
     converter = GenerateAssignment(coursedir=app.coursedir, parent=app)
     converter.preprocessors = [_ours(preprocessor) for preprocessor in converter.preprocessors]

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradlab.check import CHECKS_FILE
 from gradlab_staff.course import Assignment, Cell, read_notebook
+from gradlab_staff.course.attachments import is_shown
 from gradlab_staff.course.template import BLANK, Template, normal
 from gradlab_staff.grading.diagnosis import load_misconceptions
+from gradlab_staff.releasing.copies import copies, names_in
 
 __all__ = ["leaks"]
 
@@ -30,7 +33,7 @@ class _Secret:
     """A text that students must not get: its lines, and the cell or file that it comes from.
 
     Up to `chance` of the lines may occur in a cell by coincidence, up to `chance_in_files` in a file; with `inside`,
-    short lines are searched inside other lines too.
+    short lines are searched inside other lines too, and with `word` only as words of their own.
     """
 
     where: str
@@ -39,6 +42,7 @@ class _Secret:
     chance: int = 0
     chance_in_files: int = 0
     inside: bool = False
+    word: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ class _Place:
     name: str
     text: str
     is_file: bool = False
+
+    def number_of_word(self, word: str) -> int:
+        """Return the number, from 1, of the first line that has this word; 0 if there is none."""
+        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+        return next((number for number, own in enumerate(self.text.split("\n"), 1) if pattern.search(own)), 0)
 
     def number(self, line: str, inside: bool) -> int:
         """Return the number, from 1, of the line that is `line`, or with `inside` contains it; 0 if there is none."""
@@ -64,13 +73,15 @@ def leaks(assignment: Assignment, folder: Path) -> list[str]:
     return [
         *_unexpected_files(assignment, folder),
         *_outputs(notebook),
+        *_lost_attachments(notebook),
         *_changed_stubs(assignment, notebook),
+        *_copied(assignment, notebook),
         *(leak for secret in _secrets(assignment) for place in places for leak in _leaks(secret, place)),
     ]
 
 
 def _leaks(secret: _Secret, place: _Place) -> list[str]:
-    found = [(place.number(line, secret.inside or len(line) >= _PHRASE_CHARS), line) for line in secret.lines]
+    found = [(_number(secret, place, line), line) for line in secret.lines]
     found = [(number, line) for number, line in found if number]
     if len(found) <= (secret.chance_in_files if place.is_file else secret.chance):
         return []
@@ -78,6 +89,12 @@ def _leaks(secret: _Secret, place: _Place) -> list[str]:
         f"{secret.where}: expected no {secret.what} in the release, got `{line}` in {place.name} line {number}."
         for number, line in found[:_NAMED]
     ]
+
+
+def _number(secret: _Secret, place: _Place, line: str) -> int:
+    if secret.word:
+        return place.number_of_word(line)
+    return place.number(line, secret.inside or len(line) >= _PHRASE_CHARS)
 
 
 # --- what is released
@@ -92,9 +109,10 @@ def _files(folder: Path, notebook: Path) -> Iterator[_Place]:
     """Yield the notebook's contents except the sources of its cells, and the other text files."""
     content = json.loads(notebook.read_text(encoding="utf-8"))
     rest = [{key: value for key, value in cell.items() if key != "source"} for cell in content["cells"]]
+    rest = [{**cell, "attachments": list(cell.get("attachments", {}))} for cell in rest]  # pictures: their names
     yield _Place(f"{notebook.name} metadata", json.dumps([content["metadata"], rest], ensure_ascii=False))
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != notebook and path.suffix not in _PICTURES:
+        if path.is_file() and path != notebook and not _is_picture(path):
             yield _Place(path.name, path.read_text(encoding="utf-8", errors="replace"), is_file=True)
 
 
@@ -110,10 +128,19 @@ def _secrets(assignment: Assignment) -> Iterator[_Secret]:
     for path in graders:
         lines = set(_lines(path.read_text(encoding="utf-8"), _GRADER_CHARS)) - given
         yield _Secret(path.name, "line of a hidden grader", tuple(sorted(lines)), 2, 2)
-    names = [*(path.stem for path in graders), *load_misconceptions(assignment), f"graders/{assignment.name}"]
-    for name in names:
-        yield _Secret(name, "name of a hidden grader or misconception", (name,), inside=True)
+    for name in _telling_names(assignment):
+        yield _Secret(name, "name of a hidden grader or misconception", (name,), word=True)
     yield _Secret("the blanks", "delimiter", _DELIMITERS, inside=True)
+
+
+def _telling_names(assignment: Assignment) -> Iterator[str]:
+    """Yield the names that tell something: not those that are English words, or that students' own code uses."""
+    sources = [cell.source for cell in Template(assignment).cells.values()]
+    checks = assignment.notebook.parent / CHECKS_FILE
+    used = {name for source in (*sources, checks.read_text(encoding="utf-8")) for name in names_in(source)}
+    names = [*(path.stem for path in sorted(assignment.graders.glob("test_*.py"))), *load_misconceptions(assignment)]
+    yield from (name for name in names if "_" in name and name not in used)
+    yield f"graders/{assignment.name}"
 
 
 def _of_blanks(where: str, cell: Cell, given: set[str]) -> Iterator[_Secret]:
@@ -141,19 +168,48 @@ def _sentences(text: str) -> Iterator[str]:
 # --- other faults
 
 
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in _PICTURES
+
+
 def _unexpected_files(assignment: Assignment, folder: Path) -> Iterator[str]:
-    expected = {f"{assignment.name}.ipynb", "public_checks.py"}
+    expected = {f"{assignment.name}.ipynb", CHECKS_FILE}
     names = " and ".join(sorted(expected))
     for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not (path.is_dir() or path.name in expected or path.suffix in _PICTURES):
+        if path.is_symlink() or not (path.is_dir() or path.name in expected or _is_picture(path)):
             yield f"{path.relative_to(folder)}: expected only {names} and images in the release, got this file."
 
 
 def _outputs(notebook: Path) -> Iterator[str]:
     cells: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     for number, cell in enumerate(cells, 1):
-        if cell.get("outputs") or cell.get("execution_count") is not None or cell.get("attachments"):
+        if cell.get("outputs") or cell.get("execution_count") is not None:
             yield f"{notebook.name} cell {number}: expected a cell that was not run, got outputs or an execution count."
+
+
+def _lost_attachments(notebook: Path) -> Iterator[str]:
+    """Yield the pasted pictures that no text shows: that of a model answer stays behind when its text is taken out."""
+    for number, cell in enumerate(json.loads(notebook.read_text(encoding="utf-8"))["cells"], 1):
+        for name in cell.get("attachments", {}):
+            if not is_shown(name, "".join(cell["source"])):
+                yield (
+                    f"{notebook.name} cell {number}: expected pasted pictures that its text shows, got {name}. "
+                    "Paste it into a cell of prose, or make the cell anew without it."
+                )
+
+
+def _copied(assignment: Assignment, notebook: Path) -> Iterator[str]:
+    """Yield the lines of solutions that the instructor wrote outside a blank as well."""
+    places = list(_cells(notebook))
+    for cell in assignment.cells:
+        if cell.is_solution and cell.cell_type == "code":
+            for _, _, blank in BLANK.findall(cell.source):
+                for place in places:
+                    for number, line in copies(blank, place.text)[:_NAMED]:
+                        yield (
+                            f"{assignment.name}/{cell.id}: expected no line of a solution outside its blank, "
+                            f"got `{line}` in {place.name} line {number}."
+                        )
 
 
 def _changed_stubs(assignment: Assignment, notebook: Path) -> Iterator[str]:

@@ -1,8 +1,7 @@
-"""The student version of an assignment: cross-checked, made by nbgrader, checked for leaks, tried, then published."""
+"""The student version of an assignment: cross-checked, made by nbgrader, checked for leaks, tried, published."""
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import subprocess
@@ -14,8 +13,8 @@ from pathlib import Path
 
 from gradlab_staff.course import Assignment, read_notebook
 from gradlab_staff.course.magics import plain_python
-from gradlab_staff.errors import CourseError
-from gradlab_staff.grading.diagnosis import load_misconceptions
+from gradlab_staff.errors import CourseError, SandboxError
+from gradlab_staff.releasing.faults import faults
 from gradlab_staff.releasing.leaks import leaks
 
 __all__ = ["ReleaseReport", "faults", "release", "trial"]
@@ -42,6 +41,8 @@ class ReleaseReport:
     files: tuple[str, ...]
     exercises: dict[str, float]
     tried: tuple[str, ...]
+    not_graded: str = ""
+    """Why the hidden graders did not run on the instructor's own solution; empty where they did, and passed."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,10 @@ def release(assignment: Assignment) -> ReleaseReport:
     ------
     CourseError
         If notebook, graders and misconceptions contradict each other, the release would leak a solution or a grader,
-        or a student could not run it. The message names every cell and line.
+        a student could not run it, or the hidden graders fail on the instructor's own solution. The message names
+        every cell and line.
     """
-    _refuse(assignment, faults(assignment), "Fix them")
+    _refuse(assignment, faults(assignment), "Fix")
     from gradlab_staff.gradebook import make_release, save_cells, swap  # nbgrader takes seconds to import
 
     parent = assignment.release.parent
@@ -73,69 +75,55 @@ def release(assignment: Assignment) -> ReleaseReport:
     with tempfile.TemporaryDirectory(dir=parent, prefix=".making-") as workspace:
         staged = _Staged(assignment.course, assignment.name, folder=Path(workspace) / assignment.name)
         make_release(staged)
-        _refuse(assignment, leaks(assignment, staged.release), "Reword the release or the solution")
-        tried = trial(staged)
+        tried, untried = _tried(staged)
+        failed, not_graded = _judged(assignment)
+        leaked = leaks(assignment, staged.release)
+        remedy = "Reword the release or the solution" if leaked and not untried + failed else "Fix"
+        _refuse(assignment, [*leaked, *untried, *failed], remedy)
         save_cells(assignment)
         swap(staged.release, assignment.release, Path(workspace) / "old")
-    files = tuple(sorted(str(path.relative_to(assignment.release)) for path in assignment.release.rglob("*")))
+    files = tuple(
+        sorted(str(path.relative_to(assignment.release)) for path in assignment.release.rglob("*") if path.is_file())
+    )
     exercises = {exercise.id: exercise.points for exercise in (*assignment.exercises, *assignment.questions)}
-    return ReleaseReport(assignment.release, files, exercises, tried)
+    return ReleaseReport(assignment.release, files, exercises, tried, not_graded)
 
 
 def _refuse(assignment: Assignment, wrong: list[str], remedy: str) -> None:
-    if wrong:
-        lines = "\n".join(f"- {line}" for line in wrong)
-        raise CourseError(
-            f"{assignment.name}: expected an assignment that can be released, got {len(wrong)} faults:\n{lines}\n"
-            f"Released nothing. {remedy}, then run: gradlab release {assignment.name}"
-        )
+    if not wrong:
+        return
+    lines = "\n".join(f"- {line}" for line in wrong)
+    one = len(wrong) == 1
+    remedy = f"Fix {'it' if one else 'them'}" if remedy == "Fix" else remedy
+    raise CourseError(
+        f"{assignment.name}: expected an assignment that can be released, got "
+        f"{'one fault' if one else f'{len(wrong)} faults'}:\n{lines}\n"
+        f"Released nothing. {remedy}, then run: gradlab release {assignment.name}"
+    )
 
 
-# --- before: do the files agree?
-
-
-def faults(assignment: Assignment) -> list[str]:
-    """Return the contradictions in notebook, graders and misconceptions, one line each, which names the cell."""
-    return [*assignment.faults(), *_bad_graders(assignment), *_bad_misconceptions(assignment)]
-
-
-def _bad_graders(assignment: Assignment) -> Iterator[str]:
-    for path in sorted(assignment.graders.glob("test_*.py")):
-        where = f"{assignment.name}/{path.stem.removeprefix('test_')}"
-        try:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-        except SyntaxError as error:
-            yield f"{where}: expected Python in {path.name}, got {error.msg} in line {error.lineno}. Fix it."
-            continue
-        if not any(isinstance(node, ast.FunctionDef) and node.name.startswith("test_") for node in ast.walk(tree)):
-            yield f"{where}: expected checks in {path.name}, got no function test_…. Write one."
-        for line, value in _weights(tree):
-            if not value > 0:
-                yield f"{where}: expected a weight above 0, got {value:g} in {path.name} line {line}. Set it."
-
-
-def _weights(tree: ast.Module) -> Iterator[tuple[int, float]]:
-    """Yield line and value of each ``weight(n)``; values that are not literals are checked when the grader runs."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args and _name(node.func) == "weight":
-            try:
-                yield node.lineno, float(ast.literal_eval(node.args[0]))
-            except (TypeError, ValueError):
-                continue
-
-
-def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def _bad_misconceptions(assignment: Assignment) -> Iterator[str]:
+def _tried(staged: Assignment) -> tuple[tuple[str, ...], list[str]]:
+    """Return the labels of the cells that were run, and what is wrong with them."""
     try:
-        load_misconceptions(assignment)
+        return trial(staged), []
     except CourseError as error:
-        yield str(error)
+        return (), [str(error)]
 
 
-# --- after: does it run?
+def _judged(assignment: Assignment) -> tuple[list[str], str]:
+    """Return where the hidden graders fail on the instructor's solution, and why they did not run if they did not."""
+    if (assignment.graders / "recordings.py").is_file() and not assignment.recorded.is_file():
+        name = assignment.name
+        return [], f"expected reference/{name}.json, which they may read, got none. Run: gradlab record {name}"
+    from gradlab_staff.releasing.solution import failures  # pytest and the sandbox, once nothing simpler is wrong
+
+    try:
+        return failures(assignment), ""
+    except SandboxError as error:
+        return [], str(error)
+
+
+# --- does it run?
 
 
 def trial(assignment: Assignment) -> tuple[str, ...]:
@@ -172,7 +160,7 @@ def trial(assignment: Assignment) -> tuple[str, ...]:
 def _trouble(assignment: Assignment, what: str) -> str:
     return (
         f"{assignment.name}: expected every cell up to the first stub to run, and its check to print `not attempted`, "
-        f"got:\n{what}\nReleased nothing. Fix the cell, then run: gradlab release {assignment.name}"
+        f"got:\n{what}"
     )
 
 
