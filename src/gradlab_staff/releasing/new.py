@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from gradlab_staff.course import Assignment, Course
+from gradlab_staff.course.packages import packages_of
 from gradlab_staff.errors import CourseError
 
 __all__ = ["New", "new", "why_no_name"]
@@ -46,7 +48,8 @@ def new(course: Course, name: str) -> New:
         raise CourseError(why)
     assignment = Assignment(course, name)
     _refuse_existing(assignment)
-    written = tuple(_write(course.root, template, name) for template in _TEMPLATES)
+    words = {"name": name, "title": name.replace("_", " ").capitalize(), "packages": packages_of(course).listed}
+    written = tuple(_write(course.root, template, words) for template in _TEMPLATES)
     from gradlab_staff.releasing.record import record
     from gradlab_staff.releasing.release import release
 
@@ -79,11 +82,12 @@ def _refuse_existing(assignment: Assignment) -> None:
         )
 
 
-def _write(root: Path, template: str, name: str) -> str:
+def _write(root: Path, template: str, words: Mapping[str, str]) -> str:
     """Write one file of the skeleton and return its path within the course."""
     text = files("gradlab_staff.releasing").joinpath("skeleton", template).read_text(encoding="utf-8")
-    path = _TEMPLATES[template].format(name=name)
+    path = _TEMPLATES[template].format(name=words["name"])
     (root / path).parent.mkdir(parents=True, exist_ok=True)
-    title = name.replace("_", " ").capitalize()
-    (root / path).write_text(text.replace("{{name}}", name).replace("{{title}}", title), encoding="utf-8")
+    for word, value in words.items():
+        text = text.replace(f"{{{{{word}}}}}", value)
+    (root / path).write_text(text, encoding="utf-8")
     return path
