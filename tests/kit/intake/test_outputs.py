@@ -5,7 +5,7 @@ import re
 import pytest
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-from gradlab_staff.intake.outputs import safe_prose
+from gradlab_staff.intake.prose import safe_prose
 
 LINKS = (
     "[x](javascript:alert(1))",
