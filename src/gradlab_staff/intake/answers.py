@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gradlab_staff.course import Assignment, Cell
-from gradlab_staff.course.magics import plain_python, syntax_fault
+from gradlab_staff.course.magics import MAX_SOURCE_CHARS
 from gradlab_staff.course.template import UNANSWERED, normal, released_text, statements
 from gradlab_staff.intake.matched import Kind, MatchedCell
 
@@ -24,6 +25,7 @@ _ADDED_WORDS = 3  # fewer are a correction of the instructor's prose, and nobody
 _PICTURE = re.compile(r"!\[|<img", re.IGNORECASE)
 _SAYS = re.compile(r"\w|!\[", re.IGNORECASE)
 _PROSE_MAGIC = re.compile(r"\s*%%(?:markdown|latex|html)\b", re.IGNORECASE)
+_MAGIC = re.compile(r"^\s*[%!?]|=\s*[%!]|^\s*[\w.]+\?{1,2}\s*$", re.MULTILINE)  # of IPython: not words
 _HEADING = re.compile(r"\s*#{1,6}\s")
 _COMMENT = re.compile(r"^\s*#\s?", re.MULTILINE)
 _PROGRAM = ast.Assign | ast.AugAssign | ast.AnnAssign | ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
@@ -254,7 +256,7 @@ class _Placing:
             return ""
         if cell.cell.cell_type == "code":
             return _fenced(source) if _is_prose(source) else ""
-        return source
+        return "" if cell.cell.cell_type == "raw" and _is_program(source) else source
 
     def _is_given(self, source: str) -> bool:
         return all(line.strip() in self.release.lines for line in source.split("\n") if line.strip())
@@ -298,15 +300,22 @@ def _is_prose(source: str) -> bool:
     """Return whether a code cell is no program: comments and strings, or words that are no Python."""
     if _PROSE_MAGIC.match(source):
         return True
-    plain = plain_python(source)
-    if plain is None:  # in another language
+    if _MAGIC.search(source):
         return False
-    if syntax_fault(plain):
+    found = _parsed(textwrap.dedent(source))
+    if found is None:
         return True
-    found = statements(plain)
     if found:
         return all(isinstance(node, ast.Expr) and _is_text(node.value) for node in found)
     return not _is_program(_COMMENT.sub("", source))
+
+
+def _parsed(source: str) -> list[ast.stmt] | None:
+    """Return the statements; None where it is no Python. Longer cells are nobody's words, nor compiled."""
+    found = statements(source)
+    if found or len(source) > MAX_SOURCE_CHARS:
+        return found or [ast.Pass()]
+    return None if any(line.strip() and not line.lstrip().startswith("#") for line in source.split("\n")) else []
 
 
 def _is_text(value: ast.expr) -> bool:
@@ -314,6 +323,6 @@ def _is_text(value: ast.expr) -> bool:
 
 
 def _is_program(source: str) -> bool:
-    """Return whether text that was commented out is code, and no sentence."""
+    """Return whether text is code that was switched off, and no sentence."""
     found = [part for node in statements(source) for part in ast.walk(node)]
     return any(isinstance(node, _PROGRAM | ast.Call) for node in found)
