@@ -24,7 +24,7 @@ _SCRIPT_LINK = re.compile(f"({_GAP.join('javascript')}|{_GAP.join('vbscript')})(
 _TEX_LINK = re.compile(r"\\(?=href|class|style|cssId|require|mmlToken)")
 
 # The ways to write a picture. Each part is bounded, so that no text takes long to search.
-_ALT = r"(?:[^\[\]\\`]|\\.|\[[^\[\]]{0,200}\]){0,500}"
+_ALT = r"(?:[^\[\]\\]|\\.|\[[^\[\]]{0,200}\]){0,500}"
 _DATA = r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/]+={0,2}"
 _URL = rf"{_DATA}|<[^<>\n]{{1,1000}}>|(?:[^\s()<>\\]|\\[^\s]|\([^\s()<>]{{0,200}}\)){{1,1000}}"
 _SHORT = r"(?!data:)[^\"'<>]{0,1000}"
