@@ -664,6 +664,24 @@ class TestNbgraderCommands:
         assert grades(tiny) == ours
         assert joined(by_id(graded_cells(tiny))) == our_cells
 
+    def test_autograde_asks_a_person_about_every_answer(
+        self, tiny: Assignment, nbgrader: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An answer below the question's cell, with a picture: nbgrader's own checksum says that it was answered."""
+        answer = {
+            **prose("See ![image.png](attachment:image.png)"),
+            "attachments": {"image.png": {"image/png": encoded(png())}},
+        }
+        submit(tiny, "student_01", notebook([*solve(released_cells(tiny), {})["cells"], answer]))
+        result = Graded("student_01", verdict(), notebook=handed_in(tiny))
+        monkeypatch.setattr("gradlab_staff.grading.batch.grade_received", lambda *_: result)
+        nbgrader("autograde", "tiny", "--create", "--force")
+        assert grades(tiny)["inline_question_1"] == (None, None, None, 1)
+        link = f'src="data:image/png;base64,{encoded(png())}"'
+        assert link in formgrader(tiny)
+        nbgrader("generate_feedback", "tiny", "--force")
+        assert link in page(tiny)
+
     @pytest.mark.parametrize("readable", [True, False])
     def test_autograde_writes_no_score_that_it_does_not_have(
         self, tiny: Assignment, nbgrader: Callable[..., None], monkeypatch: pytest.MonkeyPatch, readable: bool
