@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gradlab_staff.course import Assignment, Cell
-from gradlab_staff.course.magics import MAX_SOURCE_CHARS
-from gradlab_staff.course.template import UNANSWERED, normal, released_text, statements
+from gradlab_staff.course.template import UNANSWERED, normal, released_text
 from gradlab_staff.intake.matched import Kind, MatchedCell
+from gradlab_staff.intake.words import fenced, is_program, is_prose, words_of
 
 __all__ = ["with_answers"]
 
 _MAX_COMPARED = 200  # cells of a submission that are compared with prose that is missing
-_MAX_WORDS_CHARS = 20_000
 _LIKE = 0.6  # of the words of a released text: then a cell is that text, edited
 _MIN_WORDS = 5  # of a text that is known by its words
 _ADDED_WORDS = 3  # fewer are a correction of the instructor's prose, and nobody's answer
 _PICTURE = re.compile(r"!\[|<img", re.IGNORECASE)
 _SAYS = re.compile(r"\w|!\[", re.IGNORECASE)
-_PROSE_MAGIC = re.compile(r"\s*%%(?:markdown|latex|html)\b", re.IGNORECASE)
-_MAGIC = re.compile(r"^\s*[%!?]|=\s*[%!]|^\s*[\w.]+\?{1,2}\s*$", re.MULTILINE)  # of IPython: not words
 _HEADING = re.compile(r"\s*#{1,6}\s")
-_COMMENT = re.compile(r"^\s*#\s?", re.MULTILINE)
-_PROGRAM = ast.Assign | ast.AugAssign | ast.AnnAssign | ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
 
 
 def with_answers(assignment: Assignment, cells: Sequence[MatchedCell]) -> list[MatchedCell]:
@@ -85,8 +78,8 @@ class _Release:
     @cached_property
     def words(self) -> dict[int, Counter[str]]:
         """Return the words of each text that is long enough to be known by them, by its place."""
-        blank = _words(UNANSWERED)
-        texts = {place: _words(cell.source) for place, cell in enumerate(self.cells) if cell.cell_type == "markdown"}
+        blank = words_of(UNANSWERED)
+        texts = {place: words_of(cell.source) for place, cell in enumerate(self.cells) if cell.cell_type == "markdown"}
         own = {place: words - blank if self.cells[place].is_grade else words for place, words in texts.items()}
         return {place: words for place, words in own.items() if words.total() >= _MIN_WORDS}
 
@@ -165,7 +158,7 @@ class _Placing:
         edited = [index for index, cell in enumerate(self.cells) if _may_be_edited(cell) and index not in self.copies]
         for index in edited[:_MAX_COMPARED]:
             cell, place = self.cells[index], self.places[index]
-            words = _words(cell.cell.source)
+            words = words_of(cell.cell.source)
             place = self._most_like(words) if place is None else place
             if place is None:
                 continue
@@ -174,7 +167,9 @@ class _Placing:
                 self._is_question(index, question)
             else:
                 near = bool(self.release.around(place))
-                added = self._added(cell.cell.source, words - _words(self.release.cells[place].source)) if near else ""
+                added = (
+                    self._added(cell.cell.source, words - words_of(self.release.cells[place].source)) if near else ""
+                )
                 self.places[index] = place
                 self.cells[index] = replace(cell, kind=Kind.GIVEN, written=added)
 
@@ -193,7 +188,7 @@ class _Placing:
         """Return the lines that are not the assignment's, where they say more than a correction does."""
         lines = [line for line in source.split("\n") if line.strip() not in self.release.lines or not line.strip()]
         text = "\n".join(lines).strip()
-        return text if (_words(text) & words).total() >= _ADDED_WORDS or _PICTURE.search(text) else ""
+        return text if (words_of(text) & words).total() >= _ADDED_WORDS or _PICTURE.search(text) else ""
 
     def find_blanks(self) -> None:
         """Find the cells of questions that have lost their ids: they are all released with one text."""
@@ -251,12 +246,12 @@ class _Placing:
             return ""
         if cell.id:
             question = cell.id in self.release.questions
-            return (_fenced(source) if cell.cell.cell_type == "code" else source) if question else ""
+            return (fenced(source) if cell.cell.cell_type == "code" else source) if question else ""
         if not _SAYS.search(source) or self._is_given(source):
             return ""
         if cell.cell.cell_type == "code":
-            return _fenced(source) if _is_prose(source) else ""
-        return "" if cell.cell.cell_type == "raw" and _is_program(source) else source
+            return fenced(source) if is_prose(source) else ""
+        return "" if cell.cell.cell_type == "raw" and is_program(source) else source
 
     def _is_given(self, source: str) -> bool:
         return all(line.strip() in self.release.lines for line in source.split("\n") if line.strip())
@@ -283,46 +278,3 @@ class _Placing:
 def _may_be_edited(cell: MatchedCell) -> bool:
     text = cell.cell.cell_type == "markdown" and not cell.released
     return text and (not cell.id or (cell.kind is Kind.GIVEN and cell.fits))
-
-
-def _words(text: str) -> Counter[str]:
-    return Counter(re.findall(r"\w+", text[:_MAX_WORDS_CHARS].lower()))
-
-
-def _fenced(source: str) -> str:
-    """Return code as markdown."""
-    longest = max((len(ticks) for ticks in re.findall(r"`+", source)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{source}\n{fence}"
-
-
-def _is_prose(source: str) -> bool:
-    """Return whether a code cell is no program: comments and strings, or words that are no Python."""
-    if _PROSE_MAGIC.match(source):
-        return True
-    if _MAGIC.search(source):
-        return False
-    found = _parsed(textwrap.dedent(source))
-    if found is None:
-        return True
-    if found:
-        return all(isinstance(node, ast.Expr) and _is_text(node.value) for node in found)
-    return not _is_program(_COMMENT.sub("", source))
-
-
-def _parsed(source: str) -> list[ast.stmt] | None:
-    """Return the statements; None where it is no Python. Longer cells are nobody's words, nor compiled."""
-    found = statements(source)
-    if found or len(source) > MAX_SOURCE_CHARS:
-        return found or [ast.Pass()]
-    return None if any(line.strip() and not line.lstrip().startswith("#") for line in source.split("\n")) else []
-
-
-def _is_text(value: ast.expr) -> bool:
-    return isinstance(value, ast.JoinedStr) or (isinstance(value, ast.Constant) and isinstance(value.value, str))
-
-
-def _is_program(source: str) -> bool:
-    """Return whether text is code that was switched off, and no sentence."""
-    found = [part for node in statements(source) for part in ast.walk(node)]
-    return any(isinstance(node, _PROGRAM | ast.Call) for node in found)
