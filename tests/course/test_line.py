@@ -3,16 +3,12 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
+from browser import BIN, chromium, jupyter
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -20,7 +16,6 @@ from gradlab_staff.course import Course
 from gradlab_staff.releasing.demo import make_class
 
 ROOT = Course.find(Path(__file__)).root
-BIN = Path(sys.executable).parent
 PARTS = ("source", "reference", "release", "tests/graders", "nbgrader_config.py", "pyproject.toml")
 ALSO_BY_NBGRADER = ("student_01", "student_02", "student_03", "student_05", "student_08", "student_15")
 """An nbgrader run takes seconds for each: the class's solutions, stubs, two misconceptions and the crash."""
@@ -119,57 +114,23 @@ def test_plain_nbgrader_comes_to_the_same_scores(graded, tmp_path):
 
 
 @pytest.fixture
-def jupyter(graded):
-    """Jupyter on a free port of the loopback address, with nbgrader's extensions; its address."""
-    course, _, _ = graded
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (course.root / "jupyter.log").open("w")
-    words = ["jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.ip=127.0.0.1",
-             "--ServerApp.token=", "--ServerApp.port_retries=0"]  # fmt: skip
-    environment = {
-        **os.environ,
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        "JUPYTER_CONFIG_DIR": str(course.root / "c"),
-    }
-    process = subprocess.Popen(words, cwd=course.root, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{address}/api", timeout=5).close()
-                break
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.5)
+def address(graded):
+    """The address of a Jupyter in the course."""
+    with jupyter(graded[0].root) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
 
 
 @pytest.fixture
 def browser(tmp_path):
     """A headless Chromium."""
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (program and driver):
-        pytest.fail("expected chromium and chromedriver, got none. Install them: make browser")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for word in ("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync",
-                 "disable-background-networking", "disable-component-update", "window-size=1300,1500",
-                 f"user-data-dir={tmp_path}"):  # fmt: skip
-        options.add_argument(f"--{word}")
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield driver
-    driver.quit()
+    with chromium(tmp_path) as page:
+        yield page
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # selenium leaves the socket to its driver to the collector
-def test_formgrader_lists_the_class(jupyter, browser):
+def test_formgrader_lists_the_class(address, browser):
     """The submissions page shows all sixteen with their scores, and the manual grading page a question to mark."""
-    browser.get(f"{jupyter}/formgrader/manage_submissions/dropout")
+    browser.get(f"{address}/formgrader/manage_submissions/dropout")
     WebDriverWait(browser, 60).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, "tbody tr")) >= 16)
     rows = {
         row.find_element(By.CSS_SELECTOR, ".student-id").text: row.text
@@ -180,5 +141,5 @@ def test_formgrader_lists_the_class(jupyter, browser):
     assert "0 / 100" in rows["student_03"]
     if os.environ.get("GRADLAB_SCREENSHOT"):
         browser.save_screenshot(os.environ["GRADLAB_SCREENSHOT"])
-    browser.get(f"{jupyter}/formgrader/gradebook/dropout/dropout")
+    browser.get(f"{address}/formgrader/gradebook/dropout/dropout")
     WebDriverWait(browser, 60).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, "tbody tr")) >= 16)

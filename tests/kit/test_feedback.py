@@ -173,3 +173,44 @@ def test_the_page_is_bounded_and_fast() -> None:
     assert len(page) < 6 << 20
     assert "the page would be too long" in page
     assert time.perf_counter() - start < 2
+
+
+def pictured(*pictures: str, source: str = "![a](attachment:a.png)", id: str = "inline_question_1") -> dict[str, Any]:
+    """A text with pictures, as it stands in autograded/."""
+    cell = prose(source, id, grade=True, solution=True, points=3) if id else prose(source)
+    cell["attachments"] = {f"{index}.png": {"image/png": picture} for index, picture in enumerate(pictures)}
+    return cell
+
+
+def test_pictures_stand_below_the_answer() -> None:
+    """Each is named, as the text names it, and is part of the page."""
+    marks = Marks({"inline_question_1": Mark(None, 3)})
+    page = feedback_page(notebook([pictured(PIXEL, source="See ![a](attachment:0.png)")]), verdict(), marks)
+    assert f'<img src="data:image/png;base64,{PIXEL}" alt="0.png">' in page
+    assert "See ![a](attachment:0.png) 0.png" in words(page)
+
+
+def test_own_notes_are_shown_and_the_assignments_are_not() -> None:
+    """With their pictures, in the rest of the notebook."""
+    own = {**pictured(PIXEL, source="my notes", id=""), "metadata": {"gradlab": {"own": True}}}
+    said = feedback_page(notebook([own, pictured(PIXEL, source="given prose", id="")]), verdict())
+    assert "my notes" in words(said)
+    assert "given prose" not in words(said)
+    assert said.count("<img") == 1
+
+
+def test_pictures_are_bounded_and_of_three_types() -> None:
+    """What the page has no room for, or a browser should not open, is named."""
+    marks = Marks({"inline_question_1": Mark(None, 3)})
+    cell = pictured(*["A" * (10 << 20)] * 3)
+    cell["attachments"]["page.svg"] = {"image/svg+xml": PIXEL}
+    page = feedback_page(notebook([cell]), verdict(), marks)
+    assert page.count("<img") == 2
+    assert "[2.png is not shown" in words(page)
+    assert "[page.svg is not shown" in words(page)
+    assert "svg+xml" not in page
+
+
+def test_animated_figures_are_shown() -> None:
+    """A GIF that a cell showed is a picture like any other."""
+    assert "data:image/gif;base64,R0lG" in feedback_page(graded(image("image/gif", "R0lG")), verdict())

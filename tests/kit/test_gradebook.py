@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn import encoded, png
 from tiny_course import (
     DOUBLED,
     SOLVED,
+    WHY,
     code,
     instructor_cells,
     make_course,
@@ -397,6 +400,121 @@ class TestNotebook:
         assert sorted(path.name for path in graded.iterdir()) == ["public_checks.py", "tiny.ipynb"]
 
 
+class TestAnswers:
+    """What is written in words goes to a person, who sees all of it in the question's cell."""
+
+    def test_an_answer_in_a_cell_of_its_own_is_seen(self, tiny: Assignment) -> None:
+        """It stands in the question's cell, below the question, and nowhere else; on the student's page too."""
+        submit(tiny, "student_01", notebook([*solve(released_cells(tiny), {})["cells"], prose("Because <it> is.")]))
+        enter(tiny, verdict())
+        assert grades(tiny)["inline_question_1"] == (None, None, None, 1)
+        assert comments(tiny)["inline_question_1"] == (None, None)
+        assert by_id(graded_cells(tiny))["inline_question_1"]["source"] == (
+            "**Why?**\n\n*Your answer here.*\n\nBecause <it> is.".replace("<it", "< it")
+        )
+        assert "".join(cell["source"] for cell in graded_cells(tiny)).count("Because") == 1
+        assert "Because &lt; it&gt; is." in page(tiny)
+
+    def test_words_that_cannot_be_placed_are_seen(self, tiny: Assignment) -> None:
+        """They stay where they are, and are quoted in the cell of the question that was left open."""
+        cells = solve(released_cells(tiny), {})["cells"]
+        submit(tiny, "student_01", notebook([prose("My notes.\n\n- *Because.*"), *cells]))
+        enter(tiny, verdict())
+        assert grades(tiny)["inline_question_1"] == (None, None, None, 1)
+        source = by_id(graded_cells(tiny))["inline_question_1"]["source"]
+        assert source.startswith("**Why?**\n\n*Your answer here.*\n\n---")
+        assert source.endswith("Cell 1:\n\n> My notes.\n> \n> - *Because.*")
+        assert graded_cells(tiny)[0]["source"] == "My notes.\n\n- *Because.*"
+        assert page(tiny).count("- *Because.*") == 2
+
+    def test_an_answered_question_is_not_asked_about_twice(self, tiny: Assignment) -> None:
+        """What stands elsewhere is the student's business then."""
+        cells = solve(released_cells(tiny), SOLVED)["cells"]
+        submit(tiny, "student_01", notebook([prose("My notes."), *cells]))
+        enter(tiny, verdict())
+        assert by_id(graded_cells(tiny))["inline_question_1"]["source"] == WHY
+        assert "My notes." in page(tiny)
+
+    def test_much_that_cannot_be_placed_is_bounded(self, tiny: Assignment) -> None:
+        """The question's cell names how much more there is."""
+        notes = [prose(f"Note {number}: {'x' * 3000}") for number in range(30)]
+        submit(tiny, "student_01", notebook([*notes, *solve(released_cells(tiny), {})["cells"]]))
+        enter(tiny, verdict())
+        source = by_id(graded_cells(tiny))["inline_question_1"]["source"]
+        assert len(source) < 20_000
+        assert re.search(r"\d+ more of the cells below and above", source)
+
+    def test_a_space_is_no_answer(self, tiny: Assignment) -> None:
+        """A question's cell with a blank line more, or emptied, is still a zero by machine."""
+        for answer in ("**Why?**\n\n\n*Your answer here.* \n", "  \n"):
+            hand_in(tiny, inline_question_1=answer)
+            enter(tiny, verdict())
+            assert grades(tiny)["inline_question_1"] == (0.0, None, None, 0)
+            assert comments(tiny)["inline_question_1"] == ("No response.", None)
+
+    @pytest.mark.parametrize("picture", [png(), None], ids=["pasted", "refused"])
+    def test_an_answer_that_is_a_picture_is_seen(self, tiny: Assignment, picture: bytes | None) -> None:
+        """In formgrader, from the notebook; on the student's page; where it is refused, a person is told so."""
+        cells = solve(released_cells(tiny), {"inline_question_1": "![image.png](attachment:image.png)"})["cells"]
+        cells[-1]["attachments"] = {"image.png": {"image/png": encoded(picture or b"no picture")}}
+        submit(tiny, "student_01", notebook(cells))
+        enter(tiny, verdict())
+        assert grades(tiny)["inline_question_1"] == (None, None, None, 1)
+        link = f'src="data:image/png;base64,{encoded(png())}"'
+        assert (link in formgrader(tiny), link in page(tiny)) == (bool(picture), bool(picture))
+        assert picture or "picture not shown: image.png" in formgrader(tiny)
+
+    def test_a_picture_in_own_prose_and_beside_the_notebook(self, tiny: Assignment) -> None:
+        """Both are shown to the TA, and stand on the student's page."""
+        red, blue = png((200, 0, 0)), png((0, 0, 200))
+        note = {
+            **prose("![image.png](attachment:image.png) ![plot](plot.png) ![x](/hub/logout)"),
+            "attachments": {"image.png": {"image/png": encoded(red)}},
+        }
+        folder = submit(tiny, "student_01", notebook([note, *solve(released_cells(tiny), SOLVED)["cells"]]))
+        (folder / "plot.png").write_bytes(blue)
+        enter(tiny, verdict())
+        links = re.findall(r'<img[^>]*? src="([^"]*)"', formgrader(tiny))
+        assert links == [f"data:image/png;base64,{encoded(red)}", "plot.png"]
+        assert (tiny.course.root / "autograded" / "student_01" / "tiny" / "plot.png").read_bytes() == blue
+        assert all(f"data:image/png;base64,{encoded(picture)}" in page(tiny) for picture in (red, blue))
+
+    def test_an_instructors_pictures_stay(self, template: Assignment, tmp_path: Path) -> None:
+        """In prose, known by its text, and in a question; also where the student's notebook has lost them."""
+        from gradlab_staff.gradebook import make_release
+
+        shutil.copytree(template.course.root, tmp_path / "course")
+        (tmp_path / "course" / "gradebook.db").unlink()
+        tiny = Course(tmp_path / "course").assignment("tiny")
+        cells = instructor_cells()
+        for index, colour in ((0, (200, 0, 0)), (-1, (0, 0, 200))):
+            cells[index]["attachments"] = {"fig.png": {"image/png": encoded(png(colour))}}
+            cells[index]["source"] = f"<b>Look</b>: ![fig](attachment:fig.png)\n\n{cells[index]['source']}"
+        write(tiny.notebook, notebook(cells))
+        make_release(tiny)
+        pictures = [f"data:image/png;base64,{encoded(png(colour))}" for colour in ((200, 0, 0), (0, 0, 200))]
+        for lost in (False, True):
+            given = released_cells(tiny)
+            assert given[0]["attachments"] == cells[0]["attachments"]
+            kept = [{**cell, "attachments": {}} for cell in given] if lost else given
+            for answer in ("", "A new answer."):
+                source = given[-1]["source"] if not answer else f"{''.join(given[-1]['source'])}\n\n{answer}"
+                submit(tiny, "student_01", solve(kept, {"inline_question_1": source}))
+                enter(tiny, verdict())
+                assert re.findall(r'<img[^>]*? src="([^"]*)"', formgrader(tiny)) == pictures
+                assert grades(tiny)["inline_question_1"][0] == (None if answer else 0.0)
+                assert "<b>Look</b>" in graded_cells(tiny)[0]["source"]
+
+
+def formgrader(assignment: Assignment) -> str:
+    """The notebook as formgrader's exporter makes a page of it."""
+    from nbconvert.exporters import HTMLExporter
+
+    path = assignment.course.root / "autograded" / "student_01" / "tiny" / "tiny.ipynb"
+    html: str = HTMLExporter().from_filename(str(path))[0]
+    return html
+
+
 class TestTrouble:
     """What may go wrong, and what is left then."""
 
@@ -545,6 +663,24 @@ class TestNbgraderCommands:
         nbgrader("autograde", "tiny", "--force")
         assert grades(tiny) == ours
         assert joined(by_id(graded_cells(tiny))) == our_cells
+
+    def test_autograde_asks_a_person_about_every_answer(
+        self, tiny: Assignment, nbgrader: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An answer below the question's cell, with a picture: nbgrader's own checksum says that it was answered."""
+        answer = {
+            **prose("See ![image.png](attachment:image.png)"),
+            "attachments": {"image.png": {"image/png": encoded(png())}},
+        }
+        submit(tiny, "student_01", notebook([*solve(released_cells(tiny), {})["cells"], answer]))
+        result = Graded("student_01", verdict(), notebook=handed_in(tiny))
+        monkeypatch.setattr("gradlab_staff.grading.batch.grade_received", lambda *_: result)
+        nbgrader("autograde", "tiny", "--create", "--force")
+        assert grades(tiny)["inline_question_1"] == (None, None, None, 1)
+        link = f'src="data:image/png;base64,{encoded(png())}"'
+        assert link in formgrader(tiny)
+        nbgrader("generate_feedback", "tiny", "--force")
+        assert link in page(tiny)
 
     @pytest.mark.parametrize("readable", [True, False])
     def test_autograde_writes_no_score_that_it_does_not_have(

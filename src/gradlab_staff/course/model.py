@@ -23,12 +23,16 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,80}")
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a notebook: its type, its source, its nbgrader metadata (or none); of a submission, its outputs."""
+    """One cell of a notebook: its type, its source, its nbgrader metadata (or none); of a submission, its outputs.
+
+    Attachments are the pictures that were pasted into it: base64 by MIME type, by name.
+    """
 
     cell_type: str
     source: str
     metadata: dict[str, Any] = field(default_factory=dict)
     outputs: tuple[dict[str, Any], ...] = ()
+    attachments: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def nbgrader(self) -> dict[str, Any]:
@@ -279,7 +283,13 @@ def read_notebook(path: Path) -> tuple[Cell, ...]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return tuple(
-            Cell(cell["cell_type"], "".join(cell["source"]), cell.get("metadata", {})) for cell in content["cells"]
+            Cell(
+                cell["cell_type"],
+                "".join(cell["source"]),
+                cell.get("metadata", {}),
+                attachments=cell.get("attachments", {}),
+            )
+            for cell in content["cells"]
         )
     except FileNotFoundError as error:
         raise CourseError(f"{path}: expected a notebook, got no file. Check the assignment's name.") from error

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradlab_staff.course.template import UNANSWERED, normal
 from gradlab_staff.grading.verdict import ExerciseResult, Verdict
-from gradlab_staff.intake.matching import Matched, MatchedCell
-from gradlab_staff.intake.outputs import safe_prose, stream
+from gradlab_staff.intake.matched import Kind, Matched, MatchedCell
+from gradlab_staff.intake.outputs import stream
+from gradlab_staff.intake.pictures import Album
+from gradlab_staff.intake.prose import SafeProse, safe_prose
 from gradlab_staff.pages.feedback import exercise_report
 from gradlab_staff.text import clean
 
 __all__ = ["Released", "ReleasedCell", "autograded_notebook", "earned"]
+
+_MAX_UNPLACED = 20  # cells, and characters of them, that are repeated with each question
+_MAX_UNPLACED_CHARS = 16 << 10
+_PERHAPS = "---\n\n**Nothing was written here. What was written elsewhere, and may answer it:**"
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,12 @@ class ReleasedCell:
     grade: bool
     solution: bool
     points: float
+    attachments: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def is_question(self) -> bool:
+        """Return whether a person marks it."""
+        return self.grade and self.solution and self.cell_type != "code"
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -60,8 +73,8 @@ def earned(result: ExerciseResult) -> float:
 
 def autograded_notebook(released: Released, work: Matched, verdict: Verdict) -> dict[str, Any]:
     """Return the notebook as plain data: nbformat 4.4, valid for nbgrader whatever was submitted."""
-    results = {result.name: result for result in verdict.exercises}
-    cells = [_rendered(cell, id, released, results) for cell, id in _placed(released, work.cells)]
+    writing = _Writing(released, work, {result.name: result for result in verdict.exercises})
+    cells = [writing.cell(item, id) for item, id in _placed(released, work)]
     if not work.readable:
         cells.insert(0, _unreadable(verdict))
     return {
@@ -76,46 +89,108 @@ def autograded_notebook(released: Released, work: Matched, verdict: Verdict) -> 
     }
 
 
-def _placed(released: Released, cells: Sequence[MatchedCell]) -> list[tuple[MatchedCell | None, str]]:
-    """Return each cell of the submission with the id that it carries on, each id once.
+def _placed(released: Released, work: Matched) -> list[tuple[MatchedCell | None, str]]:
+    """Return each cell of the submission with the id that it carries on, each id once, less what moves into a question.
 
-    Missing cells (None) come after the one they followed.
+    Missing cells (None) come after the one they followed; a question's, after the words that answer it.
     """
     placed: list[tuple[MatchedCell | None, str]] = [
-        (cell, cell.id if cell.main and cell.id in released.cells else "") for cell in cells
+        (cell, cell.id if cell.main and cell.id in released.cells else "") for cell in work.cells if not cell.moves
     ]
     place = 0
     for id in released.cells:
         found = next((index for index, (_, known) in enumerate(placed) if known == id), None)
         if found is None:
-            placed.insert(place, (None, id))
-        place = (place if found is None else found) + 1
+            found = next((at for at, (cell, _) in enumerate(placed, 1) if cell and cell.answers == id), place)
+            placed.insert(found, (None, id))
+        place = found + 1
     return placed
 
 
-def _rendered(item: MatchedCell | None, id: str, released: Released,
-              results: Mapping[str, ExerciseResult]) -> dict[str, Any]:  # fmt: skip
-    """Return one cell as nbformat has it."""
-    known = released.cells.get(id)
-    if known is None:
-        assert item is not None
-        return _own(item)
-    source = known.source if item is None or known.locked else item.cell.source
-    if known.cell_type != "code":
-        text = source if source == known.source else safe_prose(source)  # the assignment's own may hold HTML
-        return {"cell_type": known.cell_type, "metadata": known.metadata, "source": text}
-    outputs = list(item.cell.outputs) if item else []
-    if known.grade and not known.solution and id in results:
-        outputs = grade_outputs(results[id])
-    return _code(source, known.metadata, outputs)
+@dataclass
+class _Writing:
+    """The notebook's cells, written as nbformat has them."""
+
+    released: Released
+    work: Matched
+    results: Mapping[str, ExerciseResult]
+    album: Album = field(default_factory=Album)
+
+    def cell(self, item: MatchedCell | None, id: str) -> dict[str, Any]:
+        """Return one cell: of the submission, of the assignment, or both."""
+        known = self.released.cells.get(id)
+        if known is None:
+            assert item is not None
+            return self._own(item)
+        if known.is_question:
+            return self._question(known, item)
+        source = known.source if item is None or known.locked else item.cell.source
+        if known.cell_type != "code":
+            return _prose(known.cell_type, known.metadata, *self._text(known, item, source))
+        outputs = list(item.cell.outputs) if item else []
+        if known.grade and not known.solution and id in self.results:
+            outputs = grade_outputs(self.results[id])
+        return _code(source, known.metadata, outputs)
+
+    def _own(self, item: MatchedCell) -> dict[str, Any]:
+        """Return a cell that the student added, or the assignment's own prose."""
+        if item.cell.cell_type == "code":
+            return _code(item.cell.source, {}, list(item.cell.outputs))
+        if item.cell.cell_type != "markdown":
+            return _prose("raw", {}, safe_prose(item.cell.source))
+        if item.kind is Kind.GIVEN and item.released:  # the instructor's may hold HTML
+            return _prose("markdown", {}, item.cell.source, item.cell.attachments)
+        prose = SafeProse(self.work.beside, self.album)
+        source = prose.add(item.cell.source, item.cell.attachments)
+        metadata = {} if item.kind is Kind.GIVEN else {"gradlab": {"own": True}}
+        return _prose("markdown", metadata, source, prose.attachments)
+
+    def _text(self, known: ReleasedCell, item: MatchedCell | None, source: str) -> tuple[str, dict[str, Any]]:
+        if item is None or source == known.source:
+            return known.source, known.attachments
+        prose = SafeProse(self.work.beside, self.album)
+        return prose.add(source, {**known.attachments, **item.cell.attachments}), prose.attachments
+
+    def _question(self, known: ReleasedCell, own: MatchedCell | None) -> dict[str, Any]:
+        """Return a question's cell with all that may be its answer, so that nbgrader sees that it was answered.
+
+        nbgrader enters a zero, "No response.", where the cell is as released.
+        """
+        parts = self.work.answer(known.id)
+        answered = own is not None and own.written
+        if not answered and not parts:
+            return self._unanswered(known)
+        prose = SafeProse(self.work.beside, self.album)
+        texts = []
+        if own is not None and not answered and normal(known.source) != UNANSWERED:  # the question itself is in it
+            prose.attachments.update(known.attachments)
+            texts.append(known.source)
+        for part in sorted([*([own] if own is not None and answered else []), *parts], key=lambda cell: cell.number):
+            texts.append(prose.add(part.written, {**known.attachments, **part.cell.attachments}))
+        return _prose("markdown", known.metadata, "\n\n".join(dict.fromkeys(texts)), prose.attachments)
+
+    def _unanswered(self, known: ReleasedCell) -> dict[str, Any]:
+        """Return a question's cell as released, with what the student wrote that could not be placed, if anything."""
+        prose = SafeProse(self.work.beside, self.album, dict(known.attachments))
+        unplaced = self.work.unplaced
+        if not unplaced:
+            return _prose("markdown", known.metadata, known.source, known.attachments)
+        texts, room = [known.source, _PERHAPS], _MAX_UNPLACED_CHARS
+        for cell in unplaced[:_MAX_UNPLACED]:
+            written = cell.written if len(cell.written) <= room else f"{cell.written[:room]} …"
+            room = max(0, room - len(written))
+            if room:
+                quoted = prose.add(written, cell.cell.attachments).replace("\n", "\n> ")
+                texts.append(f"Cell {cell.number}:\n\n> {quoted}")
+        if len(texts) - 2 < len(unplaced):
+            texts.append(f"and {len(unplaced) - len(texts) + 2} more of the cells below and above.")
+        return _prose("markdown", known.metadata, "\n\n".join(texts), prose.attachments)
 
 
-def _own(item: MatchedCell) -> dict[str, Any]:
-    """Return a cell that the student added."""
-    if item.cell.cell_type == "code":
-        return _code(item.cell.source, {}, list(item.cell.outputs))
-    kind = "markdown" if item.cell.cell_type == "markdown" else "raw"
-    return {"cell_type": kind, "metadata": {}, "source": safe_prose(item.cell.source)}
+def _prose(kind: str, metadata: dict[str, Any], source: str,
+           attachments: Mapping[str, dict[str, str]] | None = None) -> dict[str, Any]:  # fmt: skip
+    cell = {"cell_type": kind, "metadata": metadata, "source": source}
+    return {**cell, "attachments": dict(attachments)} if attachments else cell
 
 
 def _code(source: str, metadata: dict[str, Any], outputs: list[dict[str, Any]]) -> dict[str, Any]:

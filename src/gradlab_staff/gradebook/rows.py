@@ -83,6 +83,7 @@ def released_cells(rows: Any, assignment: Assignment) -> Released | None:
     solutions = {cell.name for cell in notebook.solution_cells}
     sources = {cell.name: cell for cell in notebook.source_cells}
     ids = [cell.id for cell in assignment.cells if cell.id in sources]
+    attachments = {cell.id: cell.attachments for cell in assignment.cells if cell.id}
     cells = {
         id: ReleasedCell(
             id=id,
@@ -93,6 +94,7 @@ def released_cells(rows: Any, assignment: Assignment) -> Released | None:
             grade=id in points,
             solution=id in solutions,
             points=points.get(id, 0.0),
+            attachments=attachments.get(id, {}),
         )
         for id in [*ids, *(name for name in sources if name not in ids)]
     }

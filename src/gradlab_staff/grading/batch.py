@@ -20,7 +20,7 @@ from gradlab_staff.grading.verdict import Verdict
 from gradlab_staff.intake.inbox import open_inbox
 from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import open_notebook
-from gradlab_staff.intake.received import Received, receive
+from gradlab_staff.intake.received import Received, receive, supporting_files
 from gradlab_staff.pool import Pool, Worker, WorkerError
 from gradlab_staff.text import one_line
 
@@ -164,7 +164,8 @@ def match_received(assignment: Assignment, received: Received) -> Matched:
     if received.notebook is None:
         return Matched((), received.warnings, readable=False)
     matched = match(assignment, open_notebook(received.notebook))
-    return replace(matched, warnings=(*received.warnings, *matched.warnings), files=received.beside)
+    beside = {**supporting_files(assignment), **received.beside}
+    return replace(matched, warnings=(*received.warnings, *matched.warnings), beside=beside)
 
 
 # --- what has been graded before

@@ -195,7 +195,7 @@ def open_run(assignment: Assignment, notebook: Matched, options: GradeOptions | 
     planned = plan(assignment, notebook)
     setup = Setup(
         packages=packages_of(assignment),
-        files={**supporting_files(assignment), **notebook.files},
+        files={**supporting_files(assignment), **notebook.beside},
         limits=options.limits,
         hidden=(assignment.course.root,),
         unsafe=options.unsafe_no_sandbox,

@@ -5,70 +5,26 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from pathlib import Path
 
 from gradlab_staff.course import Assignment, Cell
 from gradlab_staff.course.template import Template, normal, released_text
+from gradlab_staff.intake.answers import with_answers
+from gradlab_staff.intake.matched import Kind, Matched, MatchedCell
 from gradlab_staff.intake.notebook import Notebook
 
 __all__ = ["Kind", "Matched", "MatchedCell", "match", "with_solutions"]
 
 
-class Kind(StrEnum):
-    """Whose code it is: the assignment's own, or the student's in a solution cell or elsewhere.
-
-    A stub is a solution cell as released.
-    """
-
-    GIVEN = "given"
-    STUB = "stub"
-    SOLUTION = "solution"
-    OWN = "own"
-
-
-@dataclass(frozen=True)
-class MatchedCell:
-    """A cell of a submission, the assignment's cell that it is (or none), and whether it reads as released.
-
-    Of several that are one cell of the assignment's, `main` is the one that counts; a `spare` copy of a locked cell is
-    not run.
-    """
-
-    number: int
-    cell: Cell
-    id: str = ""
-    kind: Kind = Kind.OWN
-    fits: bool = True
-    """Whether it is of that cell's type: code, or markdown."""
-    released: bool = False
-    main: bool = False
-    spare: bool = False
-
-    @property
-    def is_code(self) -> bool:
-        """Return whether it is a code cell that holds anything."""
-        return self.cell.cell_type == "code" and bool(self.cell.source.strip())
-
-
-@dataclass(frozen=True)
-class Matched:
-    """A submission's notebook, its cells matched to the assignment's; `readable` as the notebook was."""
-
-    cells: tuple[MatchedCell, ...] = ()
-    warnings: tuple[str, ...] = ()
-    readable: bool = True
-    python: str = ""
-    """The version of Python that it was written with, where it says."""
-    files: Mapping[str, Path] = field(default_factory=dict)
-    """What was handed in beside it, by path."""
-
-
 def match(assignment: Assignment, notebook: Notebook) -> Matched:
-    """Match the cells of a submission: by their ids, else by their text as released, else by what they define."""
+    """Match the cells of a submission: by their ids, else by their text as released, else by what they define.
+
+    What was written in words belongs to a question by where it stands.
+    """
     known = _Known(assignment, notebook)
     cells = [known.matched(number, cell) for number, cell in enumerate(notebook.cells, 1)]
-    return Matched(tuple(_with_main(_with_spares(cells))), notebook.warnings, notebook.readable, notebook.python)
+    cells = with_answers(assignment, cells)
+    kept = tuple(_with_main(_with_spares(cells)))
+    return Matched(kept, notebook.warnings, notebook.readable, python=notebook.python)
 
 
 def with_solutions(assignment: Assignment, sources: Mapping[str, str]) -> Matched:
@@ -132,10 +88,10 @@ def _with_spares(cells: Sequence[MatchedCell]) -> Iterator[MatchedCell]:
 
     Jupyter copies the metadata with a cell, so that the student's code may carry the id of a locked cell.
     """
-    copies = _copies(cell for cell in cells if cell.kind is Kind.GIVEN)
+    copies = _copies(cell for cell in cells if cell.id and cell.kind is Kind.GIVEN)
     kept = {id: next((cell for cell in found if cell.released), found[0]) for id, found in copies.items()}
     for cell in cells:
-        if cell.kind is not Kind.GIVEN or cell is kept[cell.id]:
+        if not cell.id or cell.kind is not Kind.GIVEN or cell is kept[cell.id]:
             yield cell
         else:
             yield MatchedCell(cell.number, cell.cell, spare=cell.released)

@@ -14,6 +14,7 @@ from gradlab_staff.course import Cell
 from gradlab_staff.course.magics import MAX_SOURCE_CHARS
 from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, read_file
 from gradlab_staff.intake.outputs import safe_outputs
+from gradlab_staff.intake.pictures import Album, decoded
 from gradlab_staff.text import one_line
 
 __all__ = ["Notebook", "open_notebook"]
@@ -22,6 +23,7 @@ _MAX_CELLS = 10_000
 _MAX_CODE_CHARS = 256 << 10  # of one submission: each cell is compiled several times
 _MAX_VALUES = 20_000_000  # of a notebook: what Python makes of "[],[],[]" is 24 times as large
 _VERSION = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){1,2}")
+_MAX_TYPES = 5  # in which one picture was pasted
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -40,8 +42,8 @@ def open_notebook(path: Path) -> Notebook:
     """Return what an untrusted notebook file holds; where it cannot be read, a warning that says why.
 
     Never raises for what the file holds. Sources are text without lone surrogates; of the metadata, only nbgrader's id
-    is kept; outputs are text and small images. nbformat 2 to 4; UTF-8, UTF-16 and UTF-32, with or without a byte-order
-    mark.
+    is kept; outputs are text and small images; attachments are pictures. nbformat 2 to 4; UTF-8, UTF-16 and UTF-32,
+    with or without a byte-order mark.
     """
     try:
         content, warnings = _parsed(read_file(path, MAX_NOTEBOOK_BYTES))
@@ -116,10 +118,11 @@ def _cells(content: Any) -> Iterator[Cell | None]:
         found = [cell for sheet in sheets if isinstance(sheet.get("cells"), list) for cell in sheet["cells"]]
     if not isinstance(found, list):
         raise ValueError("it has no list of cells")
-    return (_cell(cell) for cell in found)
+    album = Album()
+    return (_cell(cell, album) for cell in found)
 
 
-def _cell(raw: Any) -> Cell | None:
+def _cell(raw: Any, album: Album) -> Cell | None:
     if not isinstance(raw, dict) or not isinstance(raw.get("cell_type"), str):
         return None
     source = _source(raw.get("source", raw.get("input")))
@@ -127,11 +130,20 @@ def _cell(raw: Any) -> Cell | None:
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
     kept = {"nbgrader": {"grade_id": id}} if isinstance(id, str) else {}
-    return (
-        None
-        if source is None
-        else Cell(raw["cell_type"], source, kept, tuple(safe_outputs(_dicts(raw.get("outputs")))))
-    )
+    if source is None:
+        return None
+    outputs = tuple(safe_outputs(_dicts(raw.get("outputs"))))
+    return Cell(raw["cell_type"], source, kept, outputs, dict(_attachments(raw.get("attachments"), album)))
+
+
+def _attachments(raw: Any, album: Album) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the pictures that were pasted into a cell, by name, as far as they are pictures and there is room."""
+    for name, by_type in (raw if isinstance(raw, dict) else {}).items():
+        for encoded in list(by_type.values())[:_MAX_TYPES] if isinstance(by_type, dict) else ():
+            text = "".join(_texts(encoded)) if isinstance(encoded, list) else encoded
+            if isinstance(text, str) and (picture := album.add(decoded(text))):
+                yield name, picture
+                break
 
 
 def _dicts(outputs: object) -> list[dict[str, Any]]:

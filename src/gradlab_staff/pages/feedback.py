@@ -18,11 +18,13 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from gradlab_staff.grading.verdict import CheckResult, ExerciseResult, Outcome, Verdict
+from gradlab_staff.intake.pictures import MIME_TYPES
 from gradlab_staff.text import clean
 
 __all__ = ["Mark", "Marks", "exercise_report", "feedback_page"]
 
 _MAX_PAGE_CHARS = 4 << 20  # code, text and images of the student's, all together
+_MAX_PICTURE_CHARS = 24 << 20  # of the pictures in answers and notes, besides
 _MAX_CODE_CHARS = 64 << 10  # longer cells are cut
 # some text takes pygments the square of its length: more of a cell (of a page, eight times as much) stays plain
 _MAX_COLOURED_CHARS = 8 << 10
@@ -107,6 +109,7 @@ class _View:
         self.cells = list(notebook["cells"])
         self.by_id = {_id(cell): cell for cell in self.cells if _id(cell)}
         self.left_chars = _MAX_PAGE_CHARS
+        self.left_picture_chars = _MAX_PICTURE_CHARS
         self.left_coloured_chars = 8 * _MAX_COLOURED_CHARS
 
     def as_dict(self) -> dict[str, Any]:
@@ -160,6 +163,7 @@ class _View:
         return {
             "code": self._code(source) if is_code and self._fits(source) else None,
             "text": source if not is_code and self._fits(source) else None,
+            "pictures": [self._picture(name, types) for name, types in cell.get("attachments", {}).items()],
             "outputs": [self._output(output) for output in cell.get("outputs", ())],
         }
 
@@ -170,12 +174,19 @@ class _View:
             return escape(source)
         return Markup(highlight(source, PythonLexer(), _formatter()))
 
+    def _picture(self, name: str, types: Mapping[str, str]) -> dict[str, str]:
+        """Return a picture of an answer, and what it is called there."""
+        mime, image = next(((mime, types[mime]) for mime in MIME_TYPES if mime in types), ("", ""))
+        fits = bool(mime) and len(image) <= self.left_picture_chars
+        self.left_picture_chars -= len(image) if fits else 0
+        return {"image": f"data:{mime};base64,{''.join(image.split())}" if fits else "", "name": clean(name, 200)}
+
     def _output(self, output: Mapping[str, Any]) -> dict[str, str]:
         if output["output_type"] == "stream":
             return self._text(output["text"])
         if output["output_type"] == "error":
             return self._text("\n".join(output["traceback"]) or f"{output['ename']}: {output['evalue']}")
-        for mime in ("image/png", "image/jpeg"):
+        for mime in MIME_TYPES:
             image = output["data"].get(mime, "")
             if image and self._fits(image):
                 return {"image": f"data:{mime};base64,{''.join(image.split())}", "text": ""}
@@ -206,7 +217,9 @@ def _id(cell: Mapping[str, Any]) -> str:
 
 
 def _is_own(cell: Mapping[str, Any]) -> bool:
-    """Return whether a cell without an answer is worth showing: the student's own code, or a given one with plots."""
+    """Return whether a cell without an answer is worth showing: the student's own, or a given one with plots."""
+    if cell["cell_type"] == "markdown":
+        return bool(cell["metadata"].get("gradlab", {}).get("own"))
     return cell["cell_type"] == "code" and bool(cell.get("outputs") or not _id(cell))
 
 

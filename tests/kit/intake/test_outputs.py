@@ -1,11 +1,15 @@
-"""`safe_prose`, through the converter that formgrader renders with."""
+"""Outputs and `safe_prose`, through the converters that formgrader renders with."""
 
 import re
 
+import nbformat
 import pytest
+from drawn import GIF, JPEG, encoded, png, png_that_says
+from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-from gradlab_staff.intake.outputs import safe_prose
+from gradlab_staff.intake.outputs import safe_outputs
+from gradlab_staff.intake.prose import safe_prose
 
 LINKS = (
     "[x](javascript:alert(1))",
@@ -58,3 +62,35 @@ def test_no_links_by_formulas(source, made):
 def test_prose_reads_as_it_did(source):
     """What harms nobody stays as it is."""
     assert safe_prose(source) == source
+
+
+@pytest.mark.parametrize(("mime", "picture"), [("image/png", png()), ("image/jpeg", JPEG), ("image/gif", GIF)])
+def test_pictures_that_a_cell_showed_are_shown(mime, picture):
+    """Also a GIF, for which nbconvert has no place of its own."""
+    shown = {"output_type": "display_data", "metadata": {}, "data": {mime: encoded(picture), "text/plain": "<Figure>"}}
+    cell = {
+        "cell_type": "code",
+        "metadata": {},
+        "source": "",
+        "execution_count": None,
+        "outputs": safe_outputs([shown]),
+    }
+    notebook = nbformat.from_dict({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]})
+    assert f"data:{mime};base64,{encoded(picture)}" in HTMLExporter().from_notebook_node(notebook)[0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"image/png": encoded(JPEG)},
+        {"image/gif": encoded(png())},
+        {"image/png": encoded(png_that_says(65_000, 65_000))},
+        {"image/gif": encoded(b"GIF89a" + b"\xff" * 20)},
+        {"image/jpeg": encoded(b"\xff\xd8\xff\xe0\x00\x00" * 10_000)},
+        {"image/webp": "AAAA"},
+    ],
+)
+def test_what_is_no_picture_of_its_type_is_named(data):
+    """Another type, too many pixels, or none that it says."""
+    (kept,) = safe_outputs([{"output_type": "display_data", "data": data}])
+    assert kept["data"] == {"text/plain": f"[{next(iter(data))}: not shown]"}

@@ -1,0 +1,280 @@
+"""What a student wrote in words, and which question it answers: it need not stand in the question's own cell."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from gradlab_staff.course import Assignment, Cell
+from gradlab_staff.course.template import UNANSWERED, normal, released_text
+from gradlab_staff.intake.matched import Kind, MatchedCell
+from gradlab_staff.intake.words import fenced, is_program, is_prose, words_of
+
+__all__ = ["with_answers"]
+
+_MAX_COMPARED = 200  # cells of a submission that are compared with prose that is missing
+_LIKE = 0.6  # of the words of a released text: then a cell is that text, edited
+_MIN_WORDS = 5  # of a text that is known by its words
+_ADDED_WORDS = 3  # fewer are a correction of the instructor's prose, and nobody's answer
+_PICTURE = re.compile(r"!\[|<img", re.IGNORECASE)
+_SAYS = re.compile(r"\w|!\[", re.IGNORECASE)
+_HEADING = re.compile(r"\s*#{1,6}\s")
+
+
+def with_answers(assignment: Assignment, cells: Sequence[MatchedCell]) -> list[MatchedCell]:
+    """Return the cells with what is written in them in words, and the question of which that is a part of the answer.
+
+    Words are markdown, raw text, and code that is no program: comments and strings, or no Python at all. The
+    assignment's own prose, known by its text, is nobody's answer; what was added to it is.
+
+    They belong to a question if they stand between it and the next cell of the assignment's that is known: *it* is the
+    question's cell, or its text (the prose above it, from the last heading on). Also if they stand right above its
+    cell, where it has been deleted, or in prose of the assignment's beside it. Words that so belong to no question, or
+    to two, are unplaced: every question that is left unanswered goes to a person then, who is shown them. So an answer
+    is never a zero that nobody has seen; and what it costs is one look at each student who has left a question open and
+    has written something elsewhere. (Edits of the assignment's prose that stands elsewhere are nothing: a release may
+    have been renewed since the student fetched it.)
+    """
+    placing = _Placing(_Release.of(assignment), list(cells))
+    placing.find_prose()
+    placing.part_copies()
+    placing.find_edited()
+    placing.find_blanks()
+    placing.place()
+    return placing.cells
+
+
+@dataclass(frozen=True)
+class _Release:
+    """The assignment's cells as released; a place is a cell's number among them."""
+
+    cells: tuple[Cell, ...]
+
+    @classmethod
+    def of(cls, assignment: Assignment) -> _Release:
+        return cls(tuple(replace(cell, source=released_text(assignment, cell)) for cell in assignment.cells))
+
+    @cached_property
+    def place_of(self) -> dict[str, int]:
+        return {cell.id: place for place, cell in enumerate(self.cells) if cell.id}
+
+    @cached_property
+    def prose(self) -> dict[str, int]:
+        """Return the places of the prose without an id, by its text."""
+        texts = [(normal(cell.source), place) for place, cell in enumerate(self.cells)]
+        return {text: place for text, place in reversed(texts) if self.is_prose(place) and not self.cells[place].id}
+
+    @cached_property
+    def questions(self) -> dict[str, int]:
+        return {cell.id: place for place, cell in enumerate(self.cells) if cell.is_grade and cell.is_solution}
+
+    @cached_property
+    def lines(self) -> set[str]:
+        return {line.strip() for cell in self.cells for line in cell.source.split("\n")}
+
+    @cached_property
+    def words(self) -> dict[int, Counter[str]]:
+        """Return the words of each text that is long enough to be known by them, by its place."""
+        blank = words_of(UNANSWERED)
+        texts = {place: words_of(cell.source) for place, cell in enumerate(self.cells) if cell.cell_type == "markdown"}
+        own = {place: words - blank if self.cells[place].is_grade else words for place, words in texts.items()}
+        return {place: words for place, words in own.items() if words.total() >= _MIN_WORDS}
+
+    @cached_property
+    def zones(self) -> dict[str, set[int]]:
+        """Return the places of each question: its cell, and the prose above it from the last heading on."""
+        return {id: {place, *self._text_above(place)} for id, place in self.questions.items()}
+
+    def is_prose(self, place: int) -> bool:
+        return self.cells[place].cell_type == "markdown" and not self.cells[place].is_solution
+
+    def _text_above(self, question: int) -> range:
+        first = question
+        while first > 0 and self.is_prose(first - 1):
+            first -= 1
+            if _HEADING.match(self.cells[first].source):
+                return range(first, question)
+        return range(max(first, question - 1), question)
+
+    def between(self, before: int, after: int, missing: set[str]) -> set[str]:
+        """Return the questions that words between two places may answer."""
+        return {
+            id
+            for id, place in self.questions.items()
+            if before in self.zones[id] or after == place or (id in missing and before < place < after)
+        }
+
+    def around(self, place: int) -> set[str]:
+        """Return the questions that words added to prose of the assignment's may answer: it is above or below one."""
+        own = {id for id, zone in self.zones.items() if place in zone}
+        return own or {id for id, question in self.questions.items() if question == place - 1}
+
+
+@dataclass
+class _Placing:
+    """The cells of one submission, while it is found out where they belong."""
+
+    release: _Release
+    cells: list[MatchedCell]
+
+    def __post_init__(self) -> None:
+        self.places: list[int | None] = [self.release.place_of.get(cell.id) for cell in self.cells]
+        self.missing = self.release.questions.keys() - {cell.id for cell in self.cells}
+        self.copies: dict[int, str] = {}
+        self.blanks = {id: normal(self.release.cells[place].source) for id, place in self.release.questions.items()}
+
+    # --- the assignment's own cells
+
+    def find_prose(self) -> None:
+        """Find the assignment's own prose that is as released."""
+        for index, cell in enumerate(self.cells):
+            place = self.release.prose.get(normal(cell.cell.source)) if not cell.id else None
+            if place is not None and cell.cell.cell_type == "markdown":
+                self.places[index] = place
+                self.cells[index] = replace(cell, cell=self.release.cells[place], kind=Kind.GIVEN, released=True)
+
+    def part_copies(self) -> None:
+        """Leave a question one cell: Jupyter copies the id when a cell is split or copied, wherever that goes.
+
+        The one that stays is the first below the question's text, else the first.
+        """
+        found = defaultdict(list)
+        for index, cell in enumerate(self.cells):
+            if cell.id in self.release.questions:
+                found[cell.id].append(index)
+        for id, copies in found.items():
+            below = (index for index in copies[:_MAX_COMPARED] if self._near(index)[0] in self.release.zones[id])
+            own = next(below, copies[0])
+            for index in copies:
+                if index != own:
+                    self.places[index], self.copies[index] = None, id
+                    self.cells[index] = MatchedCell(self.cells[index].number, self.cells[index].cell)
+
+    def find_edited(self) -> None:
+        """Find the assignment's own prose that was edited, and what was added to it; and questions by their words."""
+        edited = [index for index, cell in enumerate(self.cells) if _may_be_edited(cell) and index not in self.copies]
+        for index in edited[:_MAX_COMPARED]:
+            cell, place = self.cells[index], self.places[index]
+            words = words_of(cell.cell.source)
+            place = self._most_like(words) if place is None else place
+            if place is None:
+                continue
+            question = self.release.cells[place].id
+            if question in self.release.questions:
+                self._is_question(index, question)
+            else:
+                near = bool(self.release.around(place))
+                added = (
+                    self._added(cell.cell.source, words - words_of(self.release.cells[place].source)) if near else ""
+                )
+                self.places[index] = place
+                self.cells[index] = replace(cell, kind=Kind.GIVEN, written=added)
+
+    def _most_like(self, words: Counter[str]) -> int | None:
+        """Return the place of the text that this is, edited; none where it is none, or that has been found."""
+        found = set(self.places)
+        shares = {
+            place: (text & words).total() / text.total()
+            for place, text in self.release.words.items()
+            if place not in found
+        }
+        place = max(shares, key=lambda place: shares[place], default=None)
+        return place if place is not None and shares[place] >= _LIKE else None
+
+    def _added(self, source: str, words: Counter[str]) -> str:
+        """Return the lines that are not the assignment's, where they say more than a correction does."""
+        lines = [line for line in source.split("\n") if line.strip() not in self.release.lines or not line.strip()]
+        text = "\n".join(lines).strip()
+        return text if (words_of(text) & words).total() >= _ADDED_WORDS or _PICTURE.search(text) else ""
+
+    def find_blanks(self) -> None:
+        """Find the cells of questions that have lost their ids: they are all released with one text."""
+        texts = set(self.blanks.values())
+        blank = [
+            index
+            for index, cell in enumerate(self.cells)
+            if not cell.id and cell.cell.cell_type == "markdown" and normal(cell.cell.source) in texts
+        ]
+        for index in blank[:_MAX_COMPARED]:
+            text = normal(self.cells[index].cell.source)
+            questions = self.release.between(*self._near(index), self.missing) & self.missing
+            alike = [id for id in questions if self.blanks[id] == text]
+            if len(alike) == 1:
+                self._is_question(index, alike[0], released=True)
+
+    def _is_question(self, index: int, id: str, *, released: bool = False) -> None:
+        """Enter a cell as the question's own."""
+        cell = self.cells[index]
+        fits = cell.cell.cell_type == "markdown"
+        self.cells[index] = replace(cell, id=id, kind=Kind.SOLUTION, fits=fits, released=released)
+        self.places[index] = self.release.place_of[id]
+        self.missing.discard(id)
+
+    # --- the student's words
+
+    def place(self) -> None:
+        """Say what is written where, and which question it answers."""
+        missing = set(self.missing)
+        above, below = self._all_near()
+        below_code = False
+        for index in range(len(self.cells)):
+            cell = self.cells[index] = self._with_words(index)
+            own = self.places[index]
+            below_code = own is None and (below_code or (cell.is_code and not cell.written))
+            if not cell.written or cell.kind is Kind.SOLUTION:
+                continue
+            if own is None:
+                questions = self.release.between(above[index], below[index], missing)
+            else:
+                questions = self.release.around(own)
+            question = next(iter(questions)) if len(questions) == 1 else "" if questions else self.copies.get(index, "")
+            if cell.kind is Kind.OWN and question in self.missing:  # the first of its cells is the question's own
+                self._is_question(index, question)
+            else:
+                self.cells[index] = replace(cell, answers=question, stays=below_code)
+
+    def _with_words(self, index: int) -> MatchedCell:
+        cell = self.cells[index]
+        return cell if cell.kind is Kind.GIVEN else replace(cell, written=self._words_of(cell))
+
+    def _words_of(self, cell: MatchedCell) -> str:
+        source = cell.cell.source
+        if normal(source) in {"", *self.blanks.values()} or cell.spare:
+            return ""
+        if cell.id:
+            question = cell.id in self.release.questions
+            return (fenced(source) if cell.cell.cell_type == "code" else source) if question else ""
+        if not _SAYS.search(source) or self._is_given(source):
+            return ""
+        if cell.cell.cell_type == "code":
+            return fenced(source) if is_prose(source) else ""
+        return "" if cell.cell.cell_type == "raw" and is_program(source) else source
+
+    def _is_given(self, source: str) -> bool:
+        return all(line.strip() in self.release.lines for line in source.split("\n") if line.strip())
+
+    def _near(self, index: int) -> tuple[int, int]:
+        """Return the places of the known cells above and below."""
+        above = next((place for place in reversed(self.places[:index]) if place is not None), -1)
+        below = next((place for place in self.places[index + 1 :] if place is not None), len(self.release.cells))
+        return above, below
+
+    def _all_near(self) -> tuple[list[int], list[int]]:
+        """Return what `_near` does for each cell."""
+        above, below, place = [], [], -1
+        for here in self.places:
+            above.append(place)
+            place = place if here is None else here
+        place = len(self.release.cells)
+        for here in reversed(self.places):
+            below.append(place)
+            place = place if here is None else here
+        return above, below[::-1]
+
+
+def _may_be_edited(cell: MatchedCell) -> bool:
+    text = cell.cell.cell_type == "markdown" and not cell.released
+    return text and (not cell.id or (cell.kind is Kind.GIVEN and cell.fits))
