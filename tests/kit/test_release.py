@@ -732,3 +732,20 @@ def test_a_pasted_picture_of_a_model_answer_is_a_leak(released, tmp_path):
         "tiny.ipynb cell 7: expected pasted pictures that its text shows, got answer.png. "
         "Paste it into a cell of prose, or make the cell anew without it."
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![a](attachment:lost%20one.png)",
+        "![a][1]\n\n[1]: attachment:lost%20one.png",
+        "<img src='attachment:lost one.png'>",
+    ],
+)
+def test_a_picture_that_was_not_pasted(tiny, text):
+    """A link to it alone breaks formgrader's page; a name in a sentence is no link."""
+    (found,) = faults(edit(tiny, lambda cells: cells[0].update(source=f"# Tiny\n{text}\nan attachment: one")))
+    assert found == (
+        "tiny cell 1: expected the picture lost one.png to be pasted into the cell, got a link to it alone. "
+        "Paste it again."
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from gradlab.check import CHECKS_FILE, exercises_in
 from gradlab_staff.course import Assignment, Cell
@@ -18,6 +19,7 @@ __all__ = ["faults"]
 _MARKER = re.compile(r"^[ \t]*### (?P<kind>BEGIN|END) SOLUTION(?!\w)(?P<hint>.*)")
 _NEARLY = re.compile(r"\b(BEGIN|END) SOLUTION\b|#\s*((?i:begin|end))[\s_-]*(?i:solution)")
 """What is meant as a marker, in any writing, and what nbgrader takes for one wherever it stands."""
+_ATTACHMENT = re.compile(r"[(<\"':\s]attachment:([^)>\"'\n]+?)(?=[)>\"'\n]|\s+[\"'(]|$)", re.IGNORECASE)
 
 
 def faults(assignment: Assignment) -> list[str]:
@@ -25,6 +27,7 @@ def faults(assignment: Assignment) -> list[str]:
     found = [
         *assignment.faults(),
         *_bad_blanks(assignment),
+        *_lost_pictures(assignment),
         *_bad_checks(assignment),
         *_bad_graders(assignment),
         *_bad_misconceptions(assignment),
@@ -73,6 +76,20 @@ def _unpaired(cell: Cell, markers: list[tuple[int, str, str]]) -> Iterator[tuple
         begun = line if kind == "BEGIN" else 0
     if begun:
         yield begun, "expected each `### BEGIN SOLUTION` with its `### END SOLUTION`, got one alone. Add the other."
+
+
+# --- pictures
+
+
+def _lost_pictures(assignment: Assignment) -> Iterator[str]:
+    """Yield the pictures that prose shows and that are not pasted into its cell: formgrader fails on such a page."""
+    for number, cell in enumerate(assignment.cells, 1):
+        shown = set(_ATTACHMENT.findall(unquote(cell.source))) if cell.cell_type == "markdown" else set()
+        for name in sorted(shown - {unquote(name) for name in cell.attachments}):
+            yield (
+                f"{_place(assignment, number, cell)}: expected the picture {name} to be pasted into the cell, got a link "
+                "to it alone. Paste it again."
+            )
 
 
 # --- public checks
