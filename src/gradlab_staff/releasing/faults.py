@@ -19,7 +19,7 @@ __all__ = ["faults"]
 _MARKER = re.compile(r"^[ \t]*### (?P<kind>BEGIN|END) SOLUTION(?!\w)(?P<hint>.*)")
 _NEARLY = re.compile(r"\b(BEGIN|END) SOLUTION\b|#\s*((?i:begin|end))[\s_-]*(?i:solution)")
 """What is meant as a marker, in any writing, and what nbgrader takes for one wherever it stands."""
-_ATTACHMENT = re.compile(r"[(<\"':\s]attachment:([^)>\"'\n]+?)(?=[)>\"'\n]|\s+[\"'(]|$)", re.IGNORECASE)
+_ATTACHMENT = re.compile(r"""(?:[(<"']|\]:)\s*attachment:([^)>"'\n]+?)(?=[)>"'\n]|\s+["'(]|$)""", re.IGNORECASE)
 
 
 def faults(assignment: Assignment) -> list[str]:
@@ -87,8 +87,8 @@ def _lost_pictures(assignment: Assignment) -> Iterator[str]:
         shown = set(_ATTACHMENT.findall(unquote(cell.source))) if cell.cell_type == "markdown" else set()
         for name in sorted(shown - {unquote(name) for name in cell.attachments}):
             yield (
-                f"{_place(assignment, number, cell)}: expected the picture {name} to be pasted into the cell, got a link "
-                "to it alone. Paste it again."
+                f"{_place(assignment, number, cell)}: expected the picture {name} to be pasted into the cell, got a "
+                "link to it alone. Paste it again."
             )
 
 
