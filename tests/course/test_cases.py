@@ -92,6 +92,7 @@ def make_class(root: Path) -> Path:
         shutil.copy(ROOT / file, root / file)
     for case in RIGHT:
         shutil.copytree(CASES / case / "in", root / "submitted" / case / NAME)
+    run("gradlab", "release", NAME, folder=root)
     run("nbgrader", "db", "assignment", "add", NAME, f"--duedate={DUE}", folder=root)
     return root
 
