@@ -12,19 +12,20 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from gradlab_staff.course import Assignment
-from gradlab_staff.intake.archives import find_in_zips
-from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, copy_file
-from gradlab_staff.intake.notebook import open_notebook
+from gradlab_staff.intake.candidates import Chosen, choose
+from gradlab_staff.intake.files import Folder, HandedIn, copy_file
+from gradlab_staff.intake.stamps import Stamp, read_stamp, unreadable_stamp
 from gradlab_staff.text import one_line
 
 __all__ = ["Received", "receive", "supporting_files"]
 
 _STAMP = "timestamp.txt"
+_ODD_STAMPS = (_STAMP, f"{_STAMP}.txt", "timestamp", "time stamp.txt", "timestamps.txt")
 _MAX_STAMP_BYTES = 1000
-_MAX_CANDIDATES = 20
 _MAX_FILES = 200
 _MAX_FILE_BYTES = 16 << 20
 _MAX_ALL_BYTES = 64 << 20
@@ -36,7 +37,9 @@ _MAX_PART = 255  # bytes of a file's or folder's name
 class Received:
     """A submission in order: the notebook under the assignment's name, and the files beside it by their paths.
 
-    `notebook` is None where there is none to be read; `name` is what it was called when it was handed in.
+    `notebook` is None where there is none to be read; `name` is what it was called when it was handed in. Where there
+    was none at all, `has_work` is false: there is nothing to grade. `time` is when it was handed in, in UTC, if known;
+    `undated`: there is a time stamp, and it does not say.
     """
 
     folder: Path
@@ -45,6 +48,9 @@ class Received:
     warnings: tuple[str, ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
     digest: str = ""
+    has_work: bool = True
+    time: datetime | None = None
+    undated: bool = False
 
     def discard(self) -> None:
         """Delete the copy: the verdict on it has been entered."""
@@ -54,8 +60,8 @@ class Received:
 def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
     """Copy a submission from the folder `handed_in` to a new folder `into`, in order: out of folders, out of a zip.
 
-    The notebook by the expected name wins; else the one with most of the assignment's cells. Where there is none, a zip
-    that holds one notebook is the submission. Links are not followed, and the files beside the notebook are bounded.
+    Which notebook is taken: `gradlab_staff.intake.candidates`. Links are not followed, and the files beside the
+    notebook are bounded.
 
     Raises
     ------
@@ -65,38 +71,35 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
     with contextlib.ExitStack() as opened:
         try:
             found = list(opened.enter_context(Folder.open(handed_in)).files())
-        except OSError:
-            linked = handed_in.is_symlink() or handed_in.parent.is_symlink()
-            got = "a symbolic link. Copy the folder itself" if linked else "none"
-            return _in_order(into, warnings=[f"expected a folder with {assignment.name}.ipynb, got {got}."])
-        warnings = _warnings_on_refused(found)
-        stamp = next((file for file in found if file.path.parts == (_STAMP,)), None)
-        archive = ""
-        if not _notebooks(found):
-            archive, found, more = find_in_zips(found, into, opened)
-            warnings += more
-        received = _sorted_out(assignment, found, archive, warnings, into)
-        return _stamped(received, stamp)
+        except OSError as error:
+            why = _why_not_opened(handed_in, error)
+            return _nothing(into, [f"expected a folder with {assignment.name}.ipynb, got {why}."])
+        time = _stamp(found, into)
+        received = _sorted_out(assignment, choose(assignment, found, into, opened), [*_refused(found)], into)
+        return _stamped(received, time)
 
 
-def _sorted_out(
-    assignment: Assignment, found: Sequence[HandedIn], archive: str, warnings: list[str], into: Path
-) -> Received:
-    """Copy the notebook that is to be graded, and the files beside it, and say what is not as expected."""
-    expected = f"{assignment.name}.ipynb"
-    notebooks = _notebooks(found)
-    if not notebooks:
-        return _in_order(into, warnings=[*warnings, f"expected {expected}, got no notebook in the folder."])
-    chosen, copy, why = _chosen(assignment, notebooks, into)
-    if chosen.path.parts != (expected,) or archive:
-        warnings.append(f"expected {expected}, got {archive}{one_line(chosen.path)}. Graded it.")
-    if others := [one_line(other.path) for other in notebooks if other is not chosen]:
-        names = one_line(", ".join(others), 300)
-        warnings.append(f"expected one notebook, got {len(notebooks)}. Not graded: {names}.")
-    if why:
-        warnings.append(f"expected a notebook, got a file that cannot be read: {why}.")
-    files = _copy_files(found, chosen.path.parent, into)
-    return _in_order(into, copy, chosen.path.name, warnings, files)
+def _why_not_opened(folder: Path, error: OSError) -> str:
+    if folder.is_symlink() or folder.parent.is_symlink():
+        return "a symbolic link. Copy the folder itself"
+    return "none" if isinstance(error, FileNotFoundError) else (error.strerror or "an error")
+
+
+def _sorted_out(assignment: Assignment, chosen: Chosen, refused: list[str], into: Path) -> Received:
+    """Copy the files beside the notebook that is to be graded, and say what is not as expected."""
+    warnings = [*refused, *chosen.warnings]
+    if chosen.file is None:
+        names = [one_line(file.path) for file in chosen.found if file.path.parts != (_STAMP,)]
+        but = f", but {one_line(', '.join(names), 300)}" if names else ""
+        return _nothing(into, [*warnings, f"expected {assignment.name}.ipynb, got no notebook in the folder{but}."])
+    if chosen.why:
+        warnings.append(f"expected a notebook, got a file that cannot be read: {chosen.why}.")
+    files = _copy_files([file for file in chosen.found if file is not chosen.file], chosen.file.path.parent, into)
+    return _in_order(into, chosen.copy, chosen.file.path.name, warnings, files)
+
+
+def _nothing(into: Path, warnings: Sequence[str]) -> Received:
+    return replace(_in_order(into, warnings=warnings), has_work=False)
 
 
 def _in_order(
@@ -117,60 +120,42 @@ def _in_order(
     return Received(into, notebook, name, tuple(warnings), files, whole.hexdigest())
 
 
-def _stamped(received: Received, stamp: HandedIn | None) -> Received:
-    """Return the copy with the time stamp, which the exchange or the collector laid at the top of the folder.
+def _stamp(found: Sequence[HandedIn], into: Path) -> Stamp:
+    """Return the time stamp, which the exchange or the collector laid at the top of the folder.
 
-    It is copied whatever else there is no room for, and no other file may pass for it: a late penalty depends on it.
+    It is read whatever else there is no room for, and no other file may pass for it: a late penalty depends on it.
     """
-    copy = received.folder / _STAMP
-    if stamp is None or stamp.fault or copy_file(stamp, copy, _MAX_STAMP_BYTES):
-        return received
-    digest = hashlib.sha256(f"{received.digest} ".encode() + copy.read_bytes()).hexdigest()
-    return replace(received, files={**received.files, _STAMP: copy}, digest=digest)
+    at_top = {file.path.name: file for file in found if len(file.path.parts) == 1}
+    stamp = at_top.get(_STAMP)
+    if stamp is None:
+        odd = next((name for name in at_top if name.casefold() in _ODD_STAMPS), "")
+        said = f"{one_line(odd)}: expected {_STAMP}, got another name. Did not read it as the time of handing in."
+        return Stamp(warning=said if odd else "")
+    copy = into.with_name(f"{into.name}.stamp")
+    why = stamp.fault or copy_file(stamp, copy, _MAX_STAMP_BYTES)
+    try:
+        return unreadable_stamp(f"a file that cannot be read: {why}") if why else read_stamp(copy.read_bytes())
+    finally:
+        copy.unlink(missing_ok=True)
 
 
-def _warnings_on_refused(found: Sequence[HandedIn]) -> list[str]:
+def _stamped(received: Received, stamp: Stamp) -> Received:
+    """Return the copy with the time stamp, written as nbgrader does: so both read the same time from it."""
+    warnings = (*received.warnings, *filter(None, [stamp.warning]))
+    digest = hashlib.sha256(f"{received.digest} {stamp.text} {stamp.warning}".encode()).hexdigest()
+    files, undated = dict(received.files), bool(stamp.warning) and stamp.time is None
+    if stamp.text:
+        files[_STAMP] = received.folder / _STAMP
+        files[_STAMP].write_text(stamp.text, encoding="utf-8")
+    return replace(received, files=files, digest=digest, warnings=warnings, time=stamp.time, undated=undated)
+
+
+def _refused(found: Sequence[HandedIn]) -> list[str]:
     return [
         f"{one_line(file.path)}: expected a file, got {file.fault}. Did not open it."
         for file in found
         if file.is_notebook and file.fault
     ]
-
-
-def _notebooks(found: Sequence[HandedIn]) -> list[HandedIn]:
-    """Return the notebooks at the top, or where none are, those below."""
-    every = [file for file in found if file.is_notebook and not file.fault]
-    return [file for file in every if len(file.path.parts) == 1] or every
-
-
-def _chosen(assignment: Assignment, notebooks: Sequence[HandedIn], into: Path) -> tuple[HandedIn, Path | None, str]:
-    """Return the notebook to grade and its copy; None, and why, where it cannot be read.
-
-    Of several, none by the expected name, that is the one with most of the assignment's cells; the first among equals.
-    """
-    place = into / f"{assignment.name}.ipynb"
-    by_name = [file for file in notebooks if file.path.parts == (place.name,)]
-    candidates = by_name or list(notebooks)
-    if len(candidates) == 1:
-        why = copy_file(candidates[0], place, MAX_NOTEBOOK_BYTES)
-        return candidates[0], None if why else place, why
-    room = MAX_NOTEBOOK_BYTES
-    best: tuple[tuple[int, int], HandedIn] | None = None
-    ids = {cell.id for cell in assignment.cells if cell.id}
-    for file in candidates[:_MAX_CANDIDATES]:
-        copy = into.with_name(f"{into.name}.candidate")
-        if not copy_file(file, copy, room):
-            room -= copy.stat().st_size
-            cells = open_notebook(copy).cells
-            score = len({cell.id for cell in cells} & ids), len(cells)
-            if best is None or score > best[0]:
-                best = score, file
-                place.parent.mkdir(parents=True, exist_ok=True)
-                copy.replace(place)
-        copy.unlink(missing_ok=True)
-    if best is None:
-        return candidates[0], None, f"none of {len(candidates)} can be read"
-    return best[1], place, ""
 
 
 def _copy_files(found: Sequence[HandedIn], base: PurePosixPath, into: Path) -> dict[str, Path]:
