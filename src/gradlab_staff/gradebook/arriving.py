@@ -93,7 +93,8 @@ def _submissions(coursedir: Any, name: str) -> list[tuple[str, Path]]:
     submitted = coursedir.submitted_directory
     named = re.compile(coursedir.format_path(submitted, "(?P<student>.*)", name, escape=True))
     paths = glob.glob(coursedir.format_path(submitted, coursedir.student_id, name))
-    return [(match["student"], Path(path)) for path in paths if (match := named.fullmatch(path)) is not None]
+    found = [(match["student"], Path(path)) for path in paths if (match := named.fullmatch(path)) is not None]
+    return [(student, path) for student, path in found if not (path.is_symlink() or path.parent.is_symlink())]
 
 
 def _with_submitted(coursedir: Any, folder: Path) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from gradlab_staff.course import Assignment
@@ -12,6 +13,7 @@ from gradlab_staff.intake.archives import find_in_zips
 from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, HandedIn, copy_file
 from gradlab_staff.intake.matching import Kind, match
 from gradlab_staff.intake.notebook import open_notebook
+from gradlab_staff.intake.traces import MAX_TRACED_BYTES, Traces
 from gradlab_staff.text import one_line
 
 __all__ = ["Chosen", "choose"]
@@ -42,6 +44,7 @@ class _Candidate:
     tier: int
     archive: str = ""
     why: str = ""
+    foreign: str = ""
     changed: int = 0
     known: int = 0
     cells: int = 0
@@ -51,9 +54,9 @@ class _Candidate:
         return f"{self.archive}{one_line(self.file.path)}"
 
     @property
-    def rank(self) -> tuple[bool, int, int, int]:
+    def rank(self) -> tuple[bool, bool, int, int, int]:
         """Return what it is chosen by: worked on at all, then its place, then how much of the assignment it holds."""
-        return self.changed > 0, -self.tier, self.known, self.cells
+        return self.changed > 0, not self.foreign, -self.tier, self.known, self.cells
 
 
 def choose(assignment: Assignment, found: Sequence[HandedIn], into: Path, opened: contextlib.ExitStack) -> Chosen:
@@ -96,6 +99,10 @@ class _Search:
     best: _Candidate | None = None
     room: int = MAX_NOTEBOOK_BYTES
 
+    @cached_property
+    def traces(self) -> Traces:
+        return Traces.of(self.assignment.course)
+
     @property
     def place(self) -> Path:
         return self.into / f"{self.assignment.name}.ipynb"
@@ -125,6 +132,9 @@ class _Search:
     def only(self, candidate: _Candidate) -> Chosen:
         """Return the only one there is: there is no need to look into it."""
         why = copy_file(candidate.file, self.place, MAX_NOTEBOOK_BYTES)
+        foreign = "" if why else self.foreign(self.place)
+        if foreign:
+            return self._none([replace(candidate, foreign=foreign)], [])
         warnings = self._named_otherwise(candidate)
         return Chosen(candidate.file, None if why else self.place, why, "", self.found, warnings)
 
@@ -143,11 +153,12 @@ class _Search:
             seen = replace(candidate, why=why)
         else:
             self.room -= copy.stat().st_size
+            foreign = self.foreign(copy)
             cells = match(self.assignment, open_notebook(copy)).cells
             changed = [cell for cell in cells if cell.kind is Kind.SOLUTION and not cell.released]
             worked = sum(bool(cell.cell.source.strip()) for cell in changed)
             known = len({cell.id for cell in cells} - {""})
-            seen = replace(candidate, changed=worked, known=known, cells=len(cells))
+            seen = replace(candidate, foreign=foreign, changed=0 if foreign else worked, known=known, cells=len(cells))
         is_one = seen.tier != 3 or seen.cells > 0
         if is_one and (self.best is None or seen.rank > self.best.rank):
             self.best = seen
@@ -163,6 +174,8 @@ class _Search:
         """Return the best of them, and a word on each of the others."""
         best = self.best
         assert best is not None
+        if best.foreign:
+            return self._none(looked, warnings)
         warnings = [*warnings, *self._passed_over(best, looked)]
         if scripts and not best.changed and not best.why:
             names = one_line(", ".join(scripts), 300)
@@ -170,6 +183,17 @@ class _Search:
         if best.archive:
             return Chosen(best.file, self._copy(best), best.why, archive, inside, warnings)
         return Chosen(best.file, self._copy(best), best.why, "", self.found, warnings)
+
+    def foreign(self, copy: Path) -> str:
+        """Return the other assignment that a notebook is of, if it is: work on this one is yet to come."""
+        with copy.open("rb") as stream:
+            return self.traces.foreign(stream.read(MAX_TRACED_BYTES), self.assignment.name)
+
+    def _none(self, looked: Sequence[_Candidate], warnings: list[str]) -> Chosen:
+        self.place.unlink(missing_ok=True)
+        others = [f"{one.name}: expected a notebook of {self.assignment.name}, got one of {one.foreign}."
+                  for one in looked if one.foreign]  # fmt: skip
+        return Chosen(None, found=self.found, warnings=[*warnings, *others])
 
     def _copy(self, best: _Candidate) -> Path | None:
         return None if best.why else self.place

@@ -87,11 +87,11 @@ def look_through(assignment: Assignment, submitted: Path) -> Submitted:
 def without_work(assignment: Assignment, student: str, folder: Path, warnings: Iterable[str]) -> Misplaced:
     """Return the line on a submission's folder that holds no notebook."""
     path = os.path.relpath(folder, assignment.course.root)
-    said = f"{one_line(path, 200)}/: {' '.join(warnings)}"
+    said = f"{_shown(path)}: {' '.join(warnings)}"
     with contextlib.suppress(OSError), Folder.open(folder) as opened:
         if opened.is_empty:
             return Misplaced(student, path, said, f"rmdir {quoted(path)}")
-    ask = f"Ask for the notebook, and put it to {one_line(path, 200)}/{assignment.name}.ipynb."
+    ask = f"Ask for the notebook, and put it to {_shown(f'{path}/{assignment.name}.ipynb')}."
     again = f"gradlab grade {quoted(assignment.name)} --student {quoted(student)}"
     return Misplaced(student, path, f"{said} {ask}", again)
 
@@ -115,7 +115,7 @@ class _Search:
 
     def say(self, student: str, parts: tuple[str, ...], got: str, command: str) -> None:
         path, expected = self.path(*parts), self.path(student or _ANYONE, self.name)
-        message = f"{one_line(path, 200)}: expected {one_line(expected, 200)}/, got {got}."
+        message = f"{_shown(path)}: expected {_shown(expected)}, got {got}."
         self.found.append(Misplaced(student, path, message, command))
 
     # --- submitted/ itself
@@ -125,7 +125,7 @@ class _Search:
         name, path = entry.path.name, self.submitted / entry.path
         if stat.S_ISLNK(status.st_mode):
             if path.is_dir():
-                self.say(name, (name,), "a symbolic link", self.copying(path))
+                self.say(name, (name,), self.got((name,)), self.moving((name,), name))
         elif not stat.S_ISDIR(status.st_mode):
             if self.owners.of(entry, status) == self.name:
                 self.say("", (name,), "a file without a student", self.moving((name,), _ANYONE))
@@ -171,7 +171,7 @@ class _Search:
     def got(self, parts: tuple[str, ...]) -> str:
         path = self.submitted.joinpath(*parts)
         if path.is_symlink():
-            return "a symbolic link"
+            return f"a symbolic link to {_shown(os.readlink(path))}; ask for the files themselves"
         if len(parts) > 2:
             return "it deeper in folders"
         return "another name" if path.is_dir() else "a file outside of that folder"
@@ -205,18 +205,12 @@ class _Search:
 
     # --- what puts it right
 
-    def copying(self, link: Path) -> str:
-        """Return the command that puts a copy in the place of a link; it names what the link leads to."""
-        target = os.path.relpath(link.parent / os.readlink(link), self.assignment.course.root)
-        path = quoted(os.path.relpath(link, self.assignment.course.root))
-        return f"rm {path} && cp -r {quoted(target)} {path}"
-
     def moving(self, parts: tuple[str, ...], student: str) -> str:
         """Return the command that moves it to where it belongs, or out of the way where a submission is already."""
         path = self.submitted.joinpath(*parts)
         source, target = quoted(self.path(*parts)), quoted(self.path(student, self.name))
-        if path.is_symlink():
-            return self.copying(path)
+        if path.is_symlink():  # a copy of what it leads to could be the instructor's notebook
+            return f"rm {source}"
         if student in self.folders:
             aside = quoted(str(PurePosixPath("set_aside", student)))
             return f"mkdir -p {aside} && mv {source} {aside}"
@@ -253,6 +247,11 @@ class _Owners:
             self.bytes_left -= len(content)
             return content
         return b""
+
+
+def _shown(path: str) -> str:
+    """Return a path for people, as a shell takes it: a blank at its end is seen."""
+    return one_line(quoted(path), 300)
 
 
 def _is_zip(file: HandedIn) -> bool:

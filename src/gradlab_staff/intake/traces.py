@@ -61,8 +61,15 @@ class Traces:
 
     def owner(self, content: bytes, name: str) -> str:
         """Return the assignment that a notebook of this content and name belongs to; empty where nothing tells."""
-        words = {found[1] for pattern in (_ID, _CHECK) for found in pattern.finditer(content)}
-        counts = Counter(self.owners[word] for word in words if word in self.owners)
-        if counts:
+        if counts := self._counts(content):
             return max(sorted(counts), key=counts.__getitem__)
         return next((assignment for assignment in self.names if is_alike(name, assignment)), "")
+
+    def foreign(self, content: bytes, wanted: str) -> str:
+        """Return the other assignment that a notebook is of, where nothing in it is of the wanted one; else nothing."""
+        counts = self._counts(content)
+        return "" if wanted in counts else max(sorted(counts), key=counts.__getitem__, default="")
+
+    def _counts(self, content: bytes) -> Counter[str]:
+        words = {found[1] for pattern in (_ID, _CHECK) for found in pattern.finditer(content)}
+        return Counter(self.owners[word] for word in words if word in self.owners)

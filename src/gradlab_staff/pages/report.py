@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gradlab_staff.course import Assignment
 from gradlab_staff.grading.verdict import Verdict
-from gradlab_staff.intake.submitted import Misplaced
+from gradlab_staff.intake.submitted import Misplaced, quoted
 from gradlab_staff.text import clean, one_line
 
 __all__ = ["Entry", "print_report", "to_json"]
@@ -42,7 +42,7 @@ class Entry:
     def state(self) -> str:
         """Return what happened, in a few words."""
         if self.misplaced:
-            return f"not graded: {one_line(self.misplaced.path)}"
+            return f"not graded: {one_line(quoted(self.misplaced.path))}"
         if self.error:
             return "not graded"
         count = len(self.verdict.warnings) if self.verdict else 0
