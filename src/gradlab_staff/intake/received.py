@@ -1,7 +1,7 @@
 """The private copy of what was handed in: read once, and all that is judged, quoted and kept is that copy.
 
 A student's folder may change while it is graded: a notebook that is swapped between its fingerprint and its grading
-would be kept as the verdict on the other. So nothing but this module reads ``submitted/``.
+would be kept as the verdict on the other. So nothing but this module reads what is graded from ``submitted/``.
 """
 
 from __future__ import annotations
