@@ -103,6 +103,20 @@ def autograde(root: Path, *options: str) -> str:
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False).stderr
 
 
+def formgraders_list(root: Path) -> set[tuple[str, bool, bool]]:
+    """The students on formgrader's page of submissions: whether they are graded, and whether a time is shown."""
+    code = (
+        "import json\n"
+        "from nbgrader.apps.baseapp import NbGrader\n"
+        "from nbgrader.apps.api import NbGraderAPI\n"
+        "app = NbGrader(); app.load_cwd_config = True; app.load_config_file()\n"
+        "found = NbGraderAPI(parent=app).get_submissions('tiny')\n"
+        "print(json.dumps([[one['student'], one['autograded'], bool(one['display_timestamp'])] for one in found]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    return {(student, graded, shown) for student, graded, shown in json.loads(done.stdout)}
+
+
 def rows(root: Path) -> list[tuple[Any, ...]]:
     """What the gradebook holds of each cell of each submission, and of its time and penalty."""
     with sqlite3.connect(root / "gradebook.db") as db:
@@ -161,6 +175,7 @@ def test_a_time_is_one_instant(root: Path) -> None:
     assert rows(other) == rows(root)
     assert graded(other) == graded(root)
     assert "error" not in log.lower()
+    assert formgraders_list(root) == {(student, True, time is not None) for student, (_, time) in STAMPS.items()}
 
 
 def test_an_earlier_time_does_not_stand_for_one_that_cannot_be_read(root: Path) -> None:

@@ -5,6 +5,7 @@ Importing it imports nbgrader, which takes seconds: do so where it is needed, an
 
 from gradlab_staff.gradebook.book import Gradebook
 from gradlab_staff.gradebook.execute import FeedbackExporter, GradlabExecute, UnreadExporter
+from gradlab_staff.gradebook.formgrader import set_up_formgrader
 from gradlab_staff.gradebook.release import ReleaseBlanks, make_release, save_cells, swap
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "UnreadExporter",
     "make_release",
     "save_cells",
+    "set_up_formgrader",
     "swap",
 ]

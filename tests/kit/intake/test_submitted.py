@@ -1,5 +1,6 @@
 """What lies in submitted/ is graded or named, and the command that is named puts it right."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gradlab_staff.course import Assignment, Course
+from gradlab_staff.intake.received import receive
 from gradlab_staff.intake.submitted import look_through, quoted
 from gradlab_staff.intake.traces import is_alike
 
@@ -220,3 +222,29 @@ def test_pipes_and_broken_zips_hold_up_nobody(assignment):
 def test_likeness(name, expected, alike):
     """Case, hyphens, blanks and marks of copies make no other name; digits do."""
     assert is_alike(name, expected) == alike
+
+
+@pytest.mark.parametrize("as_named", ["{name}.ipynb", "{other}.ipynb", "hw/work.ipynb"])
+def test_a_notebook_of_another_assignment_is_no_work_on_this_one(assignment, tmp_path, as_named):
+    """Whatever its name: it is named and gets no zero; beside one of this assignment it is passed over."""
+    name = assignment.name
+    for other in NAMES:
+        if other == name:
+            continue
+        file = as_named.format(name=name, other=other)
+        lay(assignment.course.root, f"{other}_only/{name}/{file}", answered(other))
+        got = receive(assignment, tmp_path / "submitted" / f"{other}_only" / name, tmp_path / f"copy_{other}")
+        assert (got.has_work, got.notebook) == (False, None)
+        assert got.warnings[0] == f"{file}: expected a notebook of {name}, got one of {other}."
+        lay(assignment.course.root, f"{other}_only/{name}/mine/work (1).ipynb", released(name))
+        both = receive(assignment, tmp_path / "submitted" / f"{other}_only" / name, tmp_path / f"both_{other}")
+        assert both.notebook.read_bytes() == released(name)
+
+
+def answered(name: str) -> bytes:
+    """A notebook of an assignment's, its question answered: all assignments have one by the same id."""
+    content = json.loads(released(name))
+    for cell in content["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == "inline_question_1":
+            cell["source"] = "An answer."
+    return json.dumps(content).encode()
