@@ -175,6 +175,7 @@ def test_a_time_is_one_instant(root: Path) -> None:
     assert rows(other) == rows(root)
     assert graded(other) == graded(root)
     assert "error" not in log.lower()
+    assert "odd: timestamp.txt: expected a time" in log
     assert formgraders_list(root) == {(student, True, time is not None) for student, (_, time) in STAMPS.items()}
 
 

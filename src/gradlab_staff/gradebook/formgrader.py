@@ -16,7 +16,7 @@ __all__ = ["set_up_formgrader"]
 def set_up_formgrader() -> None:
     """Have formgrader read time stamps as grading does; ``nbgrader_config.py`` calls it.
 
-    By nbgrader's own reading, one stamp with a byte-order mark makes the page of the whole class fail with HTTP 500; one
+    By nbgrader's own reading, one stamp with a byte-order mark breaks the page of the whole class (HTTP 500), and one
     with an offset looks like a submission that is still to be graded. There is no setting for it: so one method of
     nbgrader's class is replaced.
     """

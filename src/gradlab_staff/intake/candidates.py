@@ -139,8 +139,11 @@ class _Search:
         return Chosen(candidate.file, None if why else self.place, why, "", self.found, warnings)
 
     def look(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
-        """Return the candidates as a look into each showed them; of those by another ending, the notebooks."""
-        looked = []
+        """Return the candidates as a look into each showed them; of those by another ending, the notebooks.
+
+        Those that there is no time to look into are returned as they are.
+        """
+        looked = [candidate for candidate in candidates[_MAX_LOOKED_INTO:] if candidate.tier != 3]
         for candidate in candidates[:_MAX_LOOKED_INTO]:
             seen = self._look(candidate)
             if seen.tier != 3 or seen.cells:

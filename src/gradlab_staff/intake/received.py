@@ -127,10 +127,14 @@ def _stamp(found: Sequence[HandedIn], into: Path) -> Stamp:
     """
     at_top = {file.path.name: file for file in found if len(file.path.parts) == 1}
     stamp = at_top.get(_STAMP)
+    if stamp is None and any(file.path.parts[0] == _STAMP for file in found):
+        return unreadable_stamp("a folder")
     if stamp is None:
         odd = next((name for name in at_top if name.casefold() in _ODD_STAMPS), "")
         said = f"{one_line(odd)}: expected {_STAMP}, got another name. Did not read it as the time of handing in."
         return Stamp(warning=said if odd else "")
+    if stamp.size > _MAX_STAMP_BYTES:
+        return unreadable_stamp(f"a file that cannot be read: it has more than {_MAX_STAMP_BYTES} bytes")
     copy = into.with_name(f"{into.name}.stamp")
     why = stamp.fault or copy_file(stamp, copy, _MAX_STAMP_BYTES)
     try:

@@ -91,7 +91,7 @@ def without_work(assignment: Assignment, student: str, folder: Path, warnings: I
     with contextlib.suppress(OSError), Folder.open(folder) as opened:
         if opened.is_empty:
             return Misplaced(student, path, said, f"rmdir {quoted(path)}")
-    ask = f"Ask for the notebook, and put it to {_shown(f'{path}/{assignment.name}.ipynb')}."
+    ask = f"Ask for the notebook itself, and put it to {_shown(f'{path}/{assignment.name}.ipynb')}."
     again = f"gradlab grade {quoted(assignment.name)} --student {quoted(student)}"
     return Misplaced(student, path, f"{said} {ask}", again)
 

@@ -117,6 +117,13 @@ def test_work_beside_an_untouched_original_is_graded(handed_in, copy, tmp_path, 
     )
 
 
+def test_of_very_many_notebooks_twenty_are_looked_into(handed_in, copy):
+    """All are counted."""
+    got = copy(handed_in({f"{number:02}.ipynb": "untouched.ipynb" for number in range(30)}))
+    assert got.name == "00.ipynb"
+    assert got.warnings[1].startswith("expected one notebook, got 30. Not graded: ")
+
+
 @pytest.mark.parametrize("place", ["tiny-Copy1.ipynb", "tiny.ipynb.json", "a/tiny.ipynb"])
 def test_where_nobody_worked_the_original_counts(handed_in, copy, place):
     """An untouched copy is no better than an untouched original."""
@@ -208,6 +215,35 @@ def test_a_time_stamp_of_the_students_own_is_none(handed_in, copy):
     folder = handed_in()
     zipped(folder / "hw.zip", {"hw/tiny.ipynb": SOLVED, "hw/timestamp.txt": b"2020-01-01 00:00:00 UTC"})
     assert "timestamp.txt" not in copy(folder).files
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "warning"),
+    [
+        ("timestamp.txt", b"some day", "got “some day”. Counted as handed in without a time"),
+        ("timestamp.txt", b"2" * 1001, "got a file that cannot be read: it has more than 1000 bytes."),
+        ("timestamp.txt", None, "got a file that cannot be read: a symbolic link."),
+        ("timestamp.txt/a", b"", "got a folder. Counted as handed in without a time"),
+        ("Timestamp.TXT", b"2026-02-01 08:00:00 UTC", "Timestamp.TXT: expected timestamp.txt, got another name."),
+        (
+            "timestamp.txt.txt",
+            b"2026-02-01 08:00:00 UTC",
+            "timestamp.txt.txt: expected timestamp.txt, got another name.",
+        ),
+    ],
+)
+def test_a_time_stamp_that_says_no_time_is_said(handed_in, copy, name, content, warning):
+    """It is no error, and nothing is laid for nbgrader to stumble over."""
+    folder = handed_in({"tiny.ipynb": "solved.ipynb"})
+    if content is None:
+        (folder / name).symlink_to(HERE / "solved.ipynb")
+    else:
+        handed_in({name: content})
+    got = copy(folder)
+    (said,) = got.warnings
+    assert warning in said
+    assert (got.time, got.undated) == (None, True)
+    assert "timestamp.txt" not in got.files
 
 
 @pytest.mark.parametrize("count", [3_000, 12_000])
