@@ -1,5 +1,7 @@
 """nbgrader's settings for this course: plain nbgrader commands run the same graders in the same sandbox."""
 
+from gradlab_staff.gradebook import set_up_formgrader
+
 c = get_config()  # noqa: F821 (nbgrader defines it)
 
 c.CourseDirectory.course_id = "gradlab"
@@ -30,6 +32,8 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+
+set_up_formgrader()  # it reads time stamps as grading does
 
 # `nbgrader generate_feedback` and formgrader's button write gradlab's own page, with marks and comments given by hand.
 c.GenerateFeedback.exporter_class = "gradlab_staff.gradebook.FeedbackExporter"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # imported where they are used: help answers at once
     from gradlab_staff.gradebook import Gradebook
     from gradlab_staff.grading.batch import Graded
     from gradlab_staff.grading.run import GradeOptions
+    from gradlab_staff.intake.submitted import Misplaced, Submitted
     from gradlab_staff.pages.report import Entry
 
 __all__ = ["main"]
@@ -134,6 +135,7 @@ class GradeRun:
     options: GradeOptions
     workers: int | None = None
     force: bool = False
+    misplaced: tuple[Misplaced, ...] = ()
 
 
 @main.command(epilog="Example: gradlab grade dropout --student student_01 --student student_02")
@@ -159,11 +161,11 @@ def grade(ctx: click.Context, name: str, students: tuple[str, ...], as_json: boo
     keeps what it did, and the next one goes on from there.
     """
     assignment = _assignment(ctx, name)
-    submissions = _submissions(ctx, assignment, students)
+    submitted = _submitted(ctx, assignment, students)
     from gradlab_staff.grading.run import GradeOptions
 
     options = GradeOptions(seed=seed, timeout_s=timeout_s, unsafe_no_sandbox=unsafe_no_sandbox)
-    _finish(ctx, GradeRun(assignment, submissions, options, workers, force), as_json)
+    _finish(ctx, GradeRun(assignment, submitted.folders, options, workers, force, submitted.misplaced), as_json)
 
 
 @main.command(epilog="Example: gradlab demo dropout")
@@ -229,26 +231,34 @@ def _finish(ctx: click.Context, run: GradeRun, as_json: bool) -> None:
         ctx.exit(1)
 
 
-def _submissions(ctx: click.Context, assignment: Assignment, students: tuple[str, ...]) -> dict[str, Path]:
-    """Return the folder of each submission, by student; of the `students` alone where any are named."""
-    root = assignment.course.root / "submitted"
-    found = {path.parent.name: path for path in sorted(root.glob(f"*/{assignment.name}")) if path.is_dir()}
-    if unknown := [student for student in students if student not in found]:
-        known = ", ".join(list(found)[:20]) or "none"
+def _submitted(ctx: click.Context, assignment: Assignment, students: tuple[str, ...]) -> Submitted:
+    """Return the folder of each submission, and what lies elsewhere; of the `students` alone where any are named."""
+    from gradlab_staff.intake.submitted import look_through
+
+    every = look_through(assignment, assignment.course.root / "submitted")
+    found = every.of(students) if students else every
+    seen = {*found.folders, *(item.student for item in found.misplaced)}
+    if unknown := [student for student in students if student not in seen]:
+        known = ", ".join(list(every.folders)[:20]) or "none"
         raise click.UsageError(
             f"{', '.join(unknown)}: expected submitted/<student>/{assignment.name}/, got none. Known: {known}.",
             ctx,
         )
-    if not found:
+    if not found.folders and not found.misplaced:
         raise CourseError(
             f"submitted/*/{assignment.name}/: expected submissions, got none. Graded nothing. Put each into "
             f"submitted/<student>/{assignment.name}/{assignment.name}.ipynb, or run: nbgrader collect {assignment.name}"
         )
-    return {student: path for student, path in found.items() if not students or student in students}
+    return found
 
 
 def _grade_class(run: GradeRun) -> list[Entry]:
-    """Grade, and enter each verdict as it comes."""
+    """Grade, and enter each verdict as it comes; after them, what was misplaced."""
+    from gradlab_staff.pages.report import Entry
+
+    misplaced = [Entry.of(item) for item in run.misplaced]
+    if not run.submissions:
+        return misplaced
     from gradlab_staff.gradebook import Gradebook
     from gradlab_staff.grading.batch import grade_all
 
@@ -256,7 +266,7 @@ def _grade_class(run: GradeRun) -> list[Entry]:
         graded = grade_all(
             run.assignment, run.submissions, run.options, workers=run.workers, force=run.force, on_start=on_start
         )
-        return [on_done(entry) for entry in _entered(graded, book)]
+        return [*(on_done(entry) for entry in _entered(graded, book)), *misplaced]
 
 
 def _entered(graded: Iterator[Graded], book: Gradebook) -> Iterator[Entry]:
@@ -276,7 +286,7 @@ def _entered(graded: Iterator[Graded], book: Gradebook) -> Iterator[Entry]:
             failed_before, error = True, str(fault)
         except Exception as fault:  # noqa: BLE001 (what one handed in must not end the class's grading)
             error = f"{type(fault).__name__}: {fault} (a fault of gradlab; please report it)"
-        yield Entry(result.student, result.verdict, error, result.cached)
+        yield Entry(result.student, result.verdict, error, result.cached, result.misplaced)
 
 
 @contextlib.contextmanager

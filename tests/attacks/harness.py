@@ -198,7 +198,7 @@ def _judge(
         if entry is None:
             report.ungraded[attack.name] = "it is not in the report"
             continue
-        if entry["error"]:
+        if entry["error"] and not entry["command"]:  # a link is named, with what to do, and given no score
             report.ungraded[attack.name] = entry["error"][:300]
         score = entry["score"] or 0.0
         if not attack.solved and score > 0:

@@ -217,6 +217,51 @@ class TestGrade:
         assert (submission["student"], submission["score"], submission["max_score"]) == ("student_01", 4.0, 6)
         assert submission["verdict"]["exercises"][0]["misconception"]["name"] == "forgot_to_double"
 
+    def test_what_lies_elsewhere_has_a_line_of_its_own(
+        self, run: Run, tiny: Assignment, fakes: Callable[..., FakeBook]
+    ) -> None:
+        """In the table, below it with the command that puts it right, and in the exit code; it gets no score."""
+        submitted = tiny.course.root / "submitted"
+        (submitted / "student_02" / "Tiny ").mkdir(parents=True)
+        book = fakes(Graded("student_01", verdict()))
+        result = run("grade", "tiny")
+        assert result.exit_code == 1
+        row = next(line for line in result.stdout.splitlines() if "│ student_02" in line)
+        cells = [cell.strip() for cell in row.strip("│").split("│")]
+        assert cells == ["student_02", "–", "–", "–", "not graded: 'submitted/student_02/Tiny '"]
+        assert "Not graded. Run: mv 'submitted/student_02/Tiny ' submitted/student_02/tiny\n" in result.stdout
+        assert "1 of 2 submissions graded" in result.stdout
+        assert "1 not graded, and given no score: elsewhere than expected, or no notebook." in result.stdout
+        assert book.entered == ["student_01"]
+
+    def test_of_two_lines_on_a_student_the_score_comes_last(
+        self, run: Run, tiny: Assignment, fakes: Callable[..., FakeBook]
+    ) -> None:
+        """Who makes a table of scores by student from the JSON keeps it."""
+        (tiny.course.root / "submitted" / "student_01" / "Tiny").mkdir(parents=True)
+        fakes(Graded("student_01", verdict()))
+        result = run("grade", "tiny", "--json")
+        named, scored = json.loads(result.stdout)["submissions"]
+        assert (named["student"], named["score"], named["path"]) == ("student_01", None, "submitted/student_01/Tiny")
+        assert named["command"] == "mkdir -p set_aside/student_01 && mv submitted/student_01/Tiny set_aside/student_01"
+        assert (scored["student"], scored["score"], scored["command"]) == ("student_01", 6.0, "")
+        assert result.exit_code == 1
+
+    def test_one_student_who_is_only_named(self, run: Run, tiny: Assignment) -> None:
+        """Is known, is told of, and nobody else is; nothing is opened that grading would need."""
+        submitted = tiny.course.root / "submitted"
+        for name in ("student_02", "student_03"):
+            (submitted / name / "TINY").mkdir(parents=True)
+        (submitted / "student_02.ipynb").write_text(json.dumps(solve(instructor_cells(), {})))
+        result = run("grade", "tiny", "--student", "student_02", "--json")
+        assert result.exit_code == 1, result.output
+        entries = json.loads(result.stdout)["submissions"]
+        assert [(entry["student"], entry["path"]) for entry in entries] == [
+            ("student_02", "submitted/student_02/TINY"),
+            ("", "submitted/student_02.ipynb"),
+        ]
+        assert not (tiny.course.root / "gradebook.db").exists()
+
     def test_no_submissions_at_all(self, run: Run, tiny: Assignment) -> None:
         """It says where they belong."""
         (tiny.course.root / "submitted").rename(tiny.course.root / "elsewhere")

@@ -7,6 +7,7 @@ from gradlab_staff.gradebook.book import Gradebook
 from gradlab_staff.gradebook.downloads import LmsCollector, LmsExtractor
 from gradlab_staff.gradebook.exchange import Collect, ReleaseFeedback
 from gradlab_staff.gradebook.execute import FeedbackExporter, GradlabExecute, UnreadExporter
+from gradlab_staff.gradebook.formgrader import set_up_formgrader
 from gradlab_staff.gradebook.release import ReleaseBlanks, make_release, save_cells, swap
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "UnreadExporter",
     "make_release",
     "save_cells",
+    "set_up_formgrader",
     "swap",
 ]

@@ -18,6 +18,7 @@ with warnings.catch_warnings():
     from nbformat import from_dict
     from nbgrader.api import Comment, Grade, InvalidEntry, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook
     from nbgrader.api import Gradebook as NbgraderGradebook
+    from nbgrader.apps.api import NbGraderAPI
     from nbgrader.apps.baseapp import NbGrader
     from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
     from nbgrader.coursedir import CourseDirectory
@@ -45,6 +46,7 @@ __all__ = [
     "InvalidEntry",
     "MissingEntry",
     "NbGrader",
+    "NbGraderAPI",
     "NbGraderPreprocessor",
     "NbgraderGradebook",
     "NotebookExporter",

@@ -20,7 +20,6 @@ from gradlab_staff.gradebook.rows import (
     notebook_row,
     patiently,
     released_cells,
-    timestamp_of,
     unchanged_cells,
 )
 from gradlab_staff.grading.verdict import Verdict
@@ -86,11 +85,26 @@ class Gradebook:
                 f"got: {error}. Entered nothing. Fix the folder's permissions or free some space, and run it again."
             ) from error
 
+    def clear_time(self, student: str) -> None:
+        """Enter that it is not known when a submission was handed in: an earlier time must not stand for it.
+
+        Raises
+        ------
+        GradebookError
+            Where the gradebook stays locked or cannot be written.
+        """
+
+        def clear() -> None:
+            self.rows.find_submission(self.assignment.name, student).timestamp = None
+            self.rows.db.commit()
+
+        patiently(clear, self.app.coursedir.db_url)
+
     def _enter(self, verdict: Verdict, work: Matched, notebook: dict[str, Any], received: Received) -> None:
         db = self.rows.db
         before = self._autograded_mark(verdict.student)
         try:
-            submitted = self._submission(verdict.student, timestamp_of(received))
+            submitted = self._submission(verdict.student, received)
             self._score(submitted, verdict, work, notebook)
             db.flush()
             self._penalise(submitted, verdict.student)
@@ -105,7 +119,7 @@ class Gradebook:
                 self._autograded_notebook(verdict.student).unlink(missing_ok=True)
             raise
 
-    def _submission(self, student: str, timestamp: Any) -> Any:
+    def _submission(self, student: str, received: Received) -> Any:
         """Return the row of the student's notebook, made with what is above and below it where there is none."""
         db, name = self.rows.db, self.assignment.name
         if db.get(nbgrader.Student, student) is None:
@@ -118,8 +132,8 @@ class Gradebook:
                 assignment=self.rows.find_assignment(name), student=self.rows.find_student(student)
             )
             db.add(submission)
-        if timestamp is not None:
-            submission.timestamp = timestamp
+        if received.time is not None or received.undated:
+            submission.timestamp = received.time
         db.flush()
         return notebook_row(db, self.rows.find_notebook(name, name), submission)
 

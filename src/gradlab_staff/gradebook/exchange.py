@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from gradlab_staff.gradebook.collecting import copy_work, fault_of_id, owned_by
 from gradlab_staff.gradebook.folders import MAX_SMALL_BYTES, SECRET, STAMP
 from gradlab_staff.intake.files import Folder, HandedIn, read_file
 from gradlab_staff.intake.inbox import open_inbox
+from gradlab_staff.intake.stamps import read_stamp
 from gradlab_staff.text import one_line
 
 __all__ = ["Collect", "ReleaseFeedback"]
@@ -148,12 +150,11 @@ class Collect(nbgrader.ExchangeCollect):  # type: ignore[misc]  # nbgrader has n
         shutil.move(place, dest)
 
 
-def _date_in(stamp: Path) -> Any:
-    """Return what a file says of when a submission came, in UTC; None where it does not."""
+def _date_in(stamp: Path) -> datetime | None:
+    """Return what a file says of when a submission came, in UTC, as intake will read it; None where it does not."""
     try:
-        text = read_file(stamp, MAX_SMALL_BYTES).decode("utf-8-sig").strip()
-        return nbgrader.parse_utc(text) if text else None
-    except (OSError, *_NOT_DATES):
+        return read_stamp(read_file(stamp, MAX_SMALL_BYTES)).time
+    except (OSError, ValueError):
         return None
 
 

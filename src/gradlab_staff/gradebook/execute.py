@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import re
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import GradebookError, GraderError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
+from gradlab_staff.gradebook.arriving import Arriving
 from gradlab_staff.gradebook.autograded import autograded_notebook
 from gradlab_staff.gradebook.book import Gradebook
 from gradlab_staff.gradebook.folders import SECRET, STAMP, exchange_files
@@ -25,7 +25,7 @@ from gradlab_staff.grading.batch import Graded
 from gradlab_staff.grading.run import GradeOptions
 from gradlab_staff.grading.verdict import Verdict
 from gradlab_staff.intake.inbox import open_inbox
-from gradlab_staff.intake.received import Received, receive
+from gradlab_staff.intake.received import Received
 from gradlab_staff.pages.feedback import feedback_page
 
 __all__ = ["FeedbackExporter", "GradlabExecute", "UnreadExporter"]
@@ -49,10 +49,12 @@ class UnreadExporter(nbgrader.NotebookExporter):  # type: ignore[misc]  # nbgrad
         self.received = {}
         if isinstance(parent, nbgrader.Autograde):
             closing = contextlib.ExitStack()
-            inbox = closing.enter_context(open_inbox(Course(Path(parent.coursedir.root))))
             weakref.finalize(self, closing.close)
-            parent.assignments = _Arriving(parent, inbox.folder, self.received)
-            parent.coursedir = _with_submitted(parent.coursedir, inbox.folder)
+            inbox = closing.enter_context(open_inbox(Course(Path(parent.coursedir.root))))
+            arriving = Arriving(parent, inbox.folder, self.received)
+            closing.callback(arriving.put_back)
+            parent.assignments, parent.coursedir = arriving, arriving.coursedir
+            parent.convert_notebooks = _closing(parent.convert_notebooks, closing)
 
     def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> Any:
         """Return what the preprocessors make of an empty notebook."""
@@ -60,39 +62,14 @@ class UnreadExporter(nbgrader.NotebookExporter):  # type: ignore[misc]  # nbgrad
         return self.from_notebook_node(empty, resources=resources, **kw)
 
 
-def _with_submitted(coursedir: Any, folder: Path) -> Any:
-    """Return nbgrader's course directory with another ``submitted/``: formgrader goes on using the one that it has."""
-    values = {name: getattr(coursedir, name) for name in coursedir.trait_names(config=True)}
-    relative = os.path.relpath(folder, coursedir.root)  # nbgrader escapes its root in patterns, and nothing else
-    return nbgrader.CourseDirectory(**{**values, "submitted_directory": relative})
+def _closing(convert: Callable[[], None], closing: contextlib.ExitStack) -> Callable[[], None]:
+    """Return `convert`, after which the private copies are gone: formgrader's server keeps its objects for long."""
 
+    def convert_and_close() -> None:
+        with closing:
+            convert()
 
-class _Arriving(dict[str, list[str]]):
-    """The notebooks of each submission, as nbgrader asks for them: that is when the private copy is made."""
-
-    def __init__(self, converter: Any, into: Path, received: dict[str, Received]) -> None:
-        super().__init__()
-        coursedir = converter.coursedir
-        self.assignment = Course(Path(coursedir.root)).assignment(coursedir.assignment_id)
-        self.received = received
-        self.handed_in: dict[str, tuple[str, Path]] = {}
-        submitted, name = coursedir.submitted_directory, self.assignment.name
-        named = re.compile(coursedir.format_path(submitted, "(?P<student>.*)", name, escape=True))
-        for path in glob.glob(coursedir.format_path(submitted, coursedir.student_id, name)):
-            if (match := named.fullmatch(path)) is not None:
-                place = coursedir.format_path(os.path.relpath(into, coursedir.root), match["student"], name)
-                self.handed_in[place] = match["student"], Path(path)
-                self[place] = []
-
-    def __getitem__(self, place: str) -> list[str]:
-        student, path = self.handed_in[place]
-        for before in self.received.values():
-            before.discard()
-        notebook = Path(place, f"{self.assignment.name}.ipynb")
-        with contextlib.suppress(OSError):  # nbgrader would end the run: GradlabExecute tries again, and says why
-            self.received[student] = receive(self.assignment, path, Path(place))
-            notebook.touch()  # nbgrader enters a zero at once where there is no such file
-        return [str(notebook)]
+    return convert_and_close
 
 
 class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
@@ -114,7 +91,10 @@ class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nb
             raise GraderError(graded.error)
         if not graded.notebook.readable:  # nbgrader would enter a plain zero; reported as failed, a person looks at it
             raise GradebookError(f"{assignment.name} submission={verdict.student}: {' '.join(verdict.warnings)}")
+        received = getattr(self.parent, "received", {}).get(about["student"])
         with Gradebook.open(assignment) as book:
+            if received is not None and received.undated:
+                book.clear_time(about["student"])
             notebook = autograded_notebook(book.released, graded.notebook, verdict)
         return nbgrader.from_dict(notebook), resources
 

@@ -13,11 +13,9 @@ from gradlab_staff.course import Assignment
 from gradlab_staff.errors import GradebookError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
 from gradlab_staff.gradebook.autograded import Released, ReleasedCell
-from gradlab_staff.intake.files import read_file
-from gradlab_staff.intake.received import Received
 from gradlab_staff.pages.feedback import Mark, Marks
 
-__all__ = ["marks_of", "notebook_row", "patiently", "released_cells", "timestamp_of", "unchanged_cells"]
+__all__ = ["marks_of", "notebook_row", "patiently", "released_cells", "unchanged_cells"]
 
 LOCK_WAIT_S = 60.0
 """How long to wait for another program, such as formgrader, that is writing to the gradebook."""
@@ -60,17 +58,6 @@ def unchanged_cells(notebook: dict[str, Any]) -> set[str]:
     """Return the ids of the solution cells and questions that are as released, by nbgrader's checksum."""
     cells = [cell for cell in nbgrader.from_dict(notebook).cells if cell.metadata.get("nbgrader", {}).get("solution")]
     return {c.metadata.nbgrader.grade_id for c in cells if nbgrader.compute_checksum(c) == c.metadata.nbgrader.checksum}
-
-
-def timestamp_of(received: Received) -> Any:
-    """Return when the submission was handed in, in UTC; None where ``timestamp.txt`` does not say."""
-    try:
-        if "timestamp.txt" not in received.files:
-            return None
-        text = read_file(received.files["timestamp.txt"], 1000).decode().strip()
-        return nbgrader.parse_utc(text) if text else None
-    except (OSError, ValueError, ArithmeticError):  # of a decimal too: dateutil reads "1e999" as one
-        return None
 
 
 def released_cells(rows: Any, assignment: Assignment) -> Released | None:

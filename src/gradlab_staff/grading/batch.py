@@ -21,6 +21,7 @@ from gradlab_staff.intake.inbox import open_inbox
 from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.intake.received import Received, receive, supporting_files
+from gradlab_staff.intake.submitted import Misplaced, without_work
 from gradlab_staff.pool import Pool, Worker, WorkerError
 from gradlab_staff.text import one_line
 
@@ -35,11 +36,15 @@ _REMEDY = "Fix its permissions or free some space, and run it again."
 
 @dataclass(frozen=True)
 class Graded:
-    """One submission, graded: a verdict, what it was made of, and its private copy; or an error of the kit's."""
+    """One submission, graded: a verdict, what it was made of, and its private copy; or why there is none.
+
+    That is an error of the kit's, or there was nothing to grade (`misplaced`).
+    """
 
     student: str
     verdict: Verdict | None = None
     error: str = ""
+    misplaced: Misplaced | None = None
     cached: bool = False
     notebook: Matched = field(default_factory=Matched)
     received: Received | None = None
@@ -126,6 +131,13 @@ class _Job:
         shutil.rmtree(place, ignore_errors=True)  # a worker before this one may have died over it
         return receive(assignment, handed_in, place)
 
+    def without_work(self, assignment: Assignment, received: Received) -> Graded:
+        """Return that there was nothing to grade: no score is due before a person has looked."""
+        folder = assignment.course.root / "submitted" / self.student / assignment.name
+        handed_in = folder if isinstance(self.source, Received) else self.source[0]
+        misplaced = without_work(assignment, self.student, handed_in, received.warnings)
+        return Graded(self.student, error=str(misplaced), misplaced=misplaced, received=received)
+
     def failed(self, why: str) -> Graded:
         """Return an error of the kit's on this submission."""
         return Graded(self.student, error=f"{self.name} submission={self.student}: {why}")
@@ -148,6 +160,8 @@ def grade_folder(job: _Job, options: GradeOptions) -> Graded:
 
 def _grade(assignment: Assignment, job: _Job, options: GradeOptions) -> Graded:
     received = job.receive(assignment)
+    if not received.has_work:
+        return job.without_work(assignment, received)
     notebook = match_received(assignment, received)
     digest = hashlib.sha256(f"{job.judged_by} {received.digest}".encode()).hexdigest()
     verdict = None if job.force else _kept(assignment, job.student, digest)

@@ -12,7 +12,7 @@ from typing import IO
 from gradlab_staff.intake.files import IGNORED, MAX_LOOKED_AT, HandedIn, copy_file
 from gradlab_staff.text import one_line
 
-__all__ = ["files_in", "find_in_zips", "open_zip"]
+__all__ = ["files_in", "find_in_zips", "notebooks_in", "open_zip"]
 
 MAX_ZIP_BYTES = 64 << 20
 """Of all zips of a submission together."""
@@ -50,6 +50,17 @@ def find_in_zips(
     name, inside, _ = holding[0]
     beside = [file for file in found if file not in zips and not file.is_notebook]
     return name, [*beside, *inside], warnings
+
+
+def notebooks_in(file: HandedIn, opened: contextlib.ExitStack) -> list[HandedIn]:
+    """Return the notebooks in a zip, which is open as long as `opened` is; none where it cannot be read."""
+    if file.size > MAX_ZIP_BYTES:
+        return []
+    try:
+        archive = opened.enter_context(open_zip(opened.enter_context(file.open())))
+        return [one for one in files_in(archive) if one.is_notebook and not one.fault]
+    except Exception:  # noqa: BLE001 (whatever a student's archive makes its reader raise)
+        return []
 
 
 def _opened(file: HandedIn, copy: Path, room: int, archive: contextlib.ExitStack) -> list[HandedIn] | str:

@@ -77,17 +77,19 @@ class Folder:
         self._descriptor = descriptor
 
     @classmethod
-    def open(cls, path: Path) -> Folder:
-        """Open ``<anything>/<student>/<assignment>``; neither of the two may be a link.
+    def open(cls, path: Path, untrusted: int = 2) -> Folder:
+        """Open ``<anything>/<student>/<assignment>``; of the path's parts, the last two, or so many, may be no links.
 
         Raises
         ------
         OSError
             Where there is no such folder, or it is a link.
         """
-        top = cls(os.open(path.parent.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        below = PurePosixPath(*path.parts[len(path.parts) - untrusted :])
+        trusted = Path(*path.parts[: len(path.parts) - untrusted])
+        top = cls(os.open(trusted, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         try:
-            return cls(top._open(PurePosixPath(path.parent.name, path.name), _FOLDER))
+            return cls(top._open(below, _FOLDER))
         finally:
             top.close()
 
@@ -100,6 +102,19 @@ class Folder:
     def close(self) -> None:
         """Close it: the files that it gave cannot be opened any more."""
         os.close(self._descriptor)
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing at all lies in it."""
+        return next(self._entries(PurePosixPath()), None) is None
+
+    def entries(self, limit: int) -> list[tuple[HandedIn, os.stat_result]]:
+        """Return what lies at its top, sorted, each with its status; hidden ones and nobody's work are left out."""
+        entries = islice(self._entries(PurePosixPath()), limit)
+        found = [(path, status) for path, status in entries if path.name not in IGNORED and path.name[0] != "."]
+        return [
+            (self._handed_in(path, status.st_size), status) for path, status in sorted(found, key=lambda one: one[0])
+        ]
 
     def files(self) -> Iterator[HandedIn]:
         """Yield its files, level by level from the top, sorted; links are named and not followed."""

@@ -1,7 +1,7 @@
 """The private copy of what was handed in: read once, and all that is judged, quoted and kept is that copy.
 
 A student's folder may change while it is graded: a notebook that is swapped between its fingerprint and its grading
-would be kept as the verdict on the other. So nothing but this module reads ``submitted/``.
+would be kept as the verdict on the other. So nothing but this module reads what is graded from ``submitted/``.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from gradlab_staff.course import Assignment
-from gradlab_staff.intake.archives import find_in_zips
 from gradlab_staff.intake.bounds import MAX_ALL_BYTES as _MAX_ALL_BYTES
 from gradlab_staff.intake.bounds import MAX_FILE_BYTES as _MAX_FILE_BYTES
 from gradlab_staff.intake.bounds import MAX_FILES as _MAX_FILES
-from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, copy_file
-from gradlab_staff.intake.notebook import open_notebook
+from gradlab_staff.intake.candidates import Chosen, choose
+from gradlab_staff.intake.files import Folder, HandedIn, copy_file
+from gradlab_staff.intake.stamps import Stamp, read_stamp, unreadable_stamp
 from gradlab_staff.text import one_line
 
 __all__ = ["Received", "receive", "supporting_files"]
 
 _STAMP = "timestamp.txt"
 _SECRET = ("submission_secret.txt",)  # nbgrader's exchange names feedback by it
+_ODD_STAMPS = (_STAMP, f"{_STAMP}.txt", "timestamp", "time stamp.txt", "timestamps.txt")
 _MAX_STAMP_BYTES = 1000
-_MAX_CANDIDATES = 20
 _MAX_NAME_BYTES = 1000  # of a path below the folder: the system allows 4096 for the whole
 _MAX_PART = 255  # bytes of a file's or folder's name
 
@@ -37,7 +38,9 @@ _MAX_PART = 255  # bytes of a file's or folder's name
 class Received:
     """A submission in order: the notebook under the assignment's name, and the files beside it by their paths.
 
-    `notebook` is None where there is none to be read; `name` is what it was called when it was handed in.
+    `notebook` is None where there is none to be read; `name` is what it was called when it was handed in. Where there
+    was none at all, `has_work` is false: there is nothing to grade. `time` is when it was handed in, in UTC, if known;
+    `undated`: there is a time stamp, and it does not say.
     """
 
     folder: Path
@@ -46,6 +49,9 @@ class Received:
     warnings: tuple[str, ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
     digest: str = ""
+    has_work: bool = True
+    time: datetime | None = None
+    undated: bool = False
 
     @property
     def beside(self) -> dict[str, Path]:
@@ -60,8 +66,8 @@ class Received:
 def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
     """Copy a submission from the folder `handed_in` to a new folder `into`, in order: out of folders, out of a zip.
 
-    The notebook by the expected name wins; else the one with most of the assignment's cells. Where there is none, a zip
-    that holds one notebook is the submission. Links are not followed, and the files beside the notebook are bounded.
+    Which notebook is taken: `gradlab_staff.intake.candidates`. Links are not followed, and the files beside the
+    notebook are bounded.
 
     Raises
     ------
@@ -72,38 +78,39 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
         try:
             folder = opened.enter_context(Folder.open(handed_in))
             found = sorted(folder.files(), key=lambda file: file.path.parts != _SECRET)  # crowded out by nothing
-        except OSError:
-            linked = handed_in.is_symlink() or handed_in.parent.is_symlink()
-            got = "a symbolic link. Copy the folder itself" if linked else "none"
-            return _in_order(into, warnings=[f"expected a folder with {assignment.name}.ipynb, got {got}."])
-        warnings = _warnings_on_refused(found)
-        stamp = next((file for file in found if file.path.parts == (_STAMP,)), None)
-        archive = ""
-        if not _notebooks(found):
-            archive, found, more = find_in_zips(found, into, opened)
-            warnings += more
-        received = _sorted_out(assignment, found, archive, warnings, into)
-        return _stamped(received, stamp)
+        except OSError as error:
+            why = _why_not_opened(handed_in, error)
+            return _nothing(into, [f"expected a folder with {assignment.name}.ipynb, got {why}."])
+        time = _stamp(found, into)
+        received = _sorted_out(assignment, choose(assignment, found, into, opened), [*_refused(found)], into)
+        return _stamped(received, time)
 
 
-def _sorted_out(
-    assignment: Assignment, found: Sequence[HandedIn], archive: str, warnings: list[str], into: Path
-) -> Received:
-    """Copy the notebook that is to be graded, and the files beside it, and say what is not as expected."""
-    expected = f"{assignment.name}.ipynb"
-    notebooks = _notebooks(found)
-    if not notebooks:
-        return _in_order(into, warnings=[*warnings, f"expected {expected}, got no notebook in the folder."])
-    chosen, copy, why = _chosen(assignment, notebooks, into)
-    if chosen.path.parts != (expected,) or archive:
-        warnings.append(f"expected {expected}, got {archive}{one_line(chosen.path)}. Graded it.")
-    if others := [one_line(other.path) for other in notebooks if other is not chosen]:
-        names = one_line(", ".join(others), 300)
-        warnings.append(f"expected one notebook, got {len(notebooks)}. Not graded: {names}.")
-    if why:
-        warnings.append(f"expected a notebook, got a file that cannot be read: {why}.")
-    files = _copy_files(found, chosen.path.parent, into)
-    return _in_order(into, copy, chosen.path.name, warnings, files)
+def _why_not_opened(folder: Path, error: OSError) -> str:
+    if folder.is_symlink() or folder.parent.is_symlink():
+        return "a symbolic link. Copy the folder itself"
+    return "none" if isinstance(error, FileNotFoundError) else (error.strerror or "an error")
+
+
+def _sorted_out(assignment: Assignment, chosen: Chosen, refused: list[str], into: Path) -> Received:
+    """Copy the files beside the notebook that is to be graded, and say what is not as expected."""
+    warnings = [*refused, *chosen.warnings]
+    if chosen.file is None:
+        names = [one_line(file.path) for file in chosen.found if file.path.parts != (_STAMP,)]
+        but = f", but {one_line(', '.join(names), 300)}" if names else ""
+        return _nothing(into, [*warnings, f"expected {assignment.name}.ipynb, got no notebook in the folder{but}."])
+    if chosen.why:
+        warnings.append(f"expected a notebook, got a file that cannot be read: {chosen.why}.")
+    others = [file for file in chosen.found if file is not chosen.file]
+    files, left = _copy_files(others, chosen.file.path.parent, into)
+    if left:
+        named = one_line("; ".join(left), 600)
+        warnings.append(f"not there when the notebook was run, though it was handed in: {named}.")
+    return _in_order(into, chosen.copy, chosen.file.path.name, warnings, files)
+
+
+def _nothing(into: Path, warnings: Sequence[str]) -> Received:
+    return replace(_in_order(into, warnings=warnings), has_work=False)
 
 
 def _in_order(
@@ -124,19 +131,41 @@ def _in_order(
     return Received(into, notebook, name, tuple(warnings), files, whole.hexdigest())
 
 
-def _stamped(received: Received, stamp: HandedIn | None) -> Received:
-    """Return the copy with the time stamp, which the exchange or the collector laid at the top of the folder.
+def _stamp(found: Sequence[HandedIn], into: Path) -> Stamp:
+    """Return the time stamp, which the exchange or the collector laid at the top of the folder.
 
-    It is copied whatever else there is no room for, and no other file may pass for it: a late penalty depends on it.
+    It is read whatever else there is no room for, and no other file may pass for it: a late penalty depends on it.
     """
-    copy = received.folder / _STAMP
-    if stamp is None or stamp.fault or copy_file(stamp, copy, _MAX_STAMP_BYTES):
-        return received
-    digest = hashlib.sha256(f"{received.digest} ".encode() + copy.read_bytes()).hexdigest()
-    return replace(received, files={**received.files, _STAMP: copy}, digest=digest)
+    at_top = {file.path.name: file for file in found if len(file.path.parts) == 1}
+    stamp = at_top.get(_STAMP)
+    if stamp is None and any(file.path.parts[0] == _STAMP for file in found):
+        return unreadable_stamp("a folder")
+    if stamp is None:
+        odd = next((name for name in at_top if name.casefold() in _ODD_STAMPS), "")
+        said = f"{one_line(odd)}: expected {_STAMP}, got another name. Did not read it as the time of handing in."
+        return Stamp(warning=said if odd else "")
+    if stamp.size > _MAX_STAMP_BYTES:
+        return unreadable_stamp(f"a file that cannot be read: it has more than {_MAX_STAMP_BYTES} bytes")
+    copy = into.with_name(f"{into.name}.stamp")
+    why = stamp.fault or copy_file(stamp, copy, _MAX_STAMP_BYTES)
+    try:
+        return unreadable_stamp(f"a file that cannot be read: {why}") if why else read_stamp(copy.read_bytes())
+    finally:
+        copy.unlink(missing_ok=True)
 
 
-def _warnings_on_refused(found: Sequence[HandedIn]) -> list[str]:
+def _stamped(received: Received, stamp: Stamp) -> Received:
+    """Return the copy with the time stamp, written as nbgrader does: so both read the same time from it."""
+    warnings = (*received.warnings, *filter(None, [stamp.warning]))
+    digest = hashlib.sha256(f"{received.digest} {stamp.text} {stamp.warning}".encode()).hexdigest()
+    files, undated = dict(received.files), bool(stamp.warning) and stamp.time is None
+    if stamp.text:
+        files[_STAMP] = received.folder / _STAMP
+        files[_STAMP].write_text(stamp.text, encoding="utf-8")
+    return replace(received, files=files, digest=digest, warnings=warnings, time=stamp.time, undated=undated)
+
+
+def _refused(found: Sequence[HandedIn]) -> list[str]:
     return [
         f"{one_line(file.path)}: expected a file, got {file.fault}. Did not open it."
         for file in found
@@ -144,63 +173,36 @@ def _warnings_on_refused(found: Sequence[HandedIn]) -> list[str]:
     ]
 
 
-def _notebooks(found: Sequence[HandedIn]) -> list[HandedIn]:
-    """Return the notebooks at the top, or where none are, those below."""
-    every = [file for file in found if file.is_notebook and not file.fault]
-    return [file for file in every if len(file.path.parts) == 1] or every
+def _copy_files(found: Sequence[HandedIn], base: PurePosixPath, into: Path) -> tuple[dict[str, Path], list[str]]:
+    """Copy the files beside the notebook in `base`; return the copies, and for what there is no room, and why.
 
-
-def _chosen(assignment: Assignment, notebooks: Sequence[HandedIn], into: Path) -> tuple[HandedIn, Path | None, str]:
-    """Return the notebook to grade and its copy; None, and why, where it cannot be read.
-
-    Of several, none by the expected name, that is the one with most of the assignment's cells; the first among equals.
+    What lies elsewhere keeps its path.
     """
-    place = into / f"{assignment.name}.ipynb"
-    by_name = [file for file in notebooks if file.path.parts == (place.name,)]
-    candidates = by_name or list(notebooks)
-    if len(candidates) == 1:
-        why = copy_file(candidates[0], place, MAX_NOTEBOOK_BYTES)
-        return candidates[0], None if why else place, why
-    room = MAX_NOTEBOOK_BYTES
-    best: tuple[tuple[int, int], HandedIn] | None = None
-    ids = {cell.id for cell in assignment.cells if cell.id}
-    for file in candidates[:_MAX_CANDIDATES]:
-        copy = into.with_name(f"{into.name}.candidate")
-        if not copy_file(file, copy, room):
-            room -= copy.stat().st_size
-            cells = open_notebook(copy).cells
-            score = len({cell.id for cell in cells} & ids), len(cells)
-            if best is None or score > best[0]:
-                best = score, file
-                place.parent.mkdir(parents=True, exist_ok=True)
-                copy.replace(place)
-        copy.unlink(missing_ok=True)
-    if best is None:
-        return candidates[0], None, f"none of {len(candidates)} can be read"
-    return best[1], place, ""
-
-
-def _copy_files(found: Sequence[HandedIn], base: PurePosixPath, into: Path) -> dict[str, Path]:
-    """Copy the files beside the notebook in `base`, as far as there is room; what lies elsewhere keeps its path."""
     copied: dict[str, Path] = {}
+    left: list[str] = []
     room = _MAX_ALL_BYTES
     for file in found:
         path = file.path.relative_to(base) if file.path.is_relative_to(base) else file.path
-        name = str(path)
-        shown = _is_shown(path) and not file.fault and len(copied) < _MAX_FILES
-        if not shown or _is_taken(path, copied):
+        if not _is_work(path) or _is_taken(path, copied):
             continue
-        if not copy_file(file, into / path, min(room, _MAX_FILE_BYTES)):
-            copied[name] = into / path
-            room -= copied[name].stat().st_size
-    return copied
+        full = f"{_MAX_FILES} files are taken at most" if len(copied) >= _MAX_FILES else ""
+        if why := file.fault or full or _unfit(path) or copy_file(file, into / path, min(room, _MAX_FILE_BYTES)):
+            left.append(f"{one_line(path, 100)} ({why})")
+        else:
+            copied[str(path)] = into / path
+            room -= copied[str(path)].stat().st_size
+    return copied, left
 
 
-def _is_shown(path: PurePosixPath) -> bool:
-    """Return whether a file may lie by this path: it is a name, and not the notebook's or the time stamp's."""
-    fits = len(os.fsencode(path)) <= _MAX_NAME_BYTES and all(len(os.fsencode(part)) <= _MAX_PART for part in path.parts)
+def _is_work(path: PurePosixPath) -> bool:
+    """Return whether a file is the student's own work: not another notebook, what Python compiled, or a time stamp."""
     notebook = any(part.lower().endswith(".ipynb") for part in path.parts)
-    return fits and not notebook and path.suffix.lower() != ".pyc" and path.parts[0] != _STAMP
+    return not notebook and path.suffix.lower() != ".pyc" and path.parts[0] != _STAMP
+
+
+def _unfit(path: PurePosixPath) -> str:
+    fits = len(os.fsencode(path)) <= _MAX_NAME_BYTES and all(len(os.fsencode(part)) <= _MAX_PART for part in path.parts)
+    return "" if fits else "its name is too long"
 
 
 def _is_taken(path: PurePosixPath, copied: dict[str, Path]) -> bool:

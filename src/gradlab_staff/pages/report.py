@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gradlab_staff.course import Assignment
 from gradlab_staff.grading.verdict import Verdict
+from gradlab_staff.intake.submitted import Misplaced, quoted
 from gradlab_staff.text import clean, one_line
 
 __all__ = ["Entry", "print_report", "to_json"]
@@ -21,16 +22,27 @@ _MIN_WIDTH = 160  # of a table that goes to a file
 
 @dataclass(frozen=True)
 class Entry:
-    """One submission: its verdict, or why there is none in the gradebook."""
+    """One submission: its verdict, or why there is none in the gradebook.
+
+    `misplaced` is what was handed in elsewhere, or without a notebook; a student may have a submission besides.
+    """
 
     student: str
     verdict: Verdict | None
     error: str = ""
     cached: bool = False
+    misplaced: Misplaced | None = None
+
+    @classmethod
+    def of(cls, misplaced: Misplaced) -> Entry:
+        """Return the line on something that is not graded."""
+        return cls(misplaced.student, None, str(misplaced), misplaced=misplaced)
 
     @property
     def state(self) -> str:
         """Return what happened, in a few words."""
+        if self.misplaced:
+            return f"not graded: {one_line(quoted(self.misplaced.path))}"
         if self.error:
             return "not graded"
         count = len(self.verdict.warnings) if self.verdict else 0
@@ -39,7 +51,11 @@ class Entry:
 
 
 def to_json(assignment: Assignment, entries: Sequence[Entry]) -> str:
-    """Return the run as one JSON object: scores, states, and the verdicts in full."""
+    """Return the run as one JSON object: scores, states, and the verdicts in full.
+
+    What was misplaced comes first: who makes a table of the scores by student keeps those of the submissions.
+    """
+    entries = sorted(entries, key=lambda entry: entry.misplaced is None)
     submissions = [
         {
             "student": entry.student,
@@ -47,6 +63,8 @@ def to_json(assignment: Assignment, entries: Sequence[Entry]) -> str:
             "score": entry.verdict.score if entry.verdict and not entry.error else None,
             "max_score": entry.verdict.max_score if entry.verdict and not entry.error else None,
             "error": entry.error,
+            "path": entry.misplaced.path if entry.misplaced else "",
+            "command": entry.misplaced.command if entry.misplaced else "",
             "cached": entry.cached,
             "verdict": entry.verdict.to_dict() if entry.verdict else None,
         }
@@ -74,7 +92,9 @@ def _table(assignment: Assignment, entries: Sequence[Entry]) -> Table:
     table.add_column("state")
     for entry in sorted(entries, key=lambda entry: entry.student):
         table.add_row(
-            Text(one_line(entry.student)), *_scores(assignment, entry), Text(entry.state, "red" if entry.error else "")
+            Text(one_line(entry.student) or "?"),
+            *_scores(assignment, entry),
+            Text(entry.state, "red" if entry.error else ""),
         )
     return table
 
@@ -92,15 +112,22 @@ def _notes(entries: Sequence[Entry]) -> Iterator[Text]:
     """Yield the kit's own errors in full, then the warnings on submissions."""
     for entry in entries:
         if entry.error:
-            yield Text(f"✗ {one_line(entry.student)}: {clean(entry.error)}", "red")
+            yield Text(f"✗ {one_line(entry.student) or '?'}: {clean(entry.error)}", "red")
     for entry in sorted(entries, key=lambda entry: entry.student):
         for warning in entry.verdict.warnings if entry.verdict and not entry.error else ():
             yield Text(f"· {one_line(entry.student)}: {clean(warning)}")
 
 
 def _summary(assignment: Assignment, entries: Sequence[Entry]) -> Text:
-    failed = sum(bool(entry.error) for entry in entries)
-    lines = [f"{len(entries) - failed} of {len(entries)} submissions graded and entered in the gradebook."]
+    misplaced = sum(bool(entry.misplaced) for entry in entries)
+    failed = sum(bool(entry.error) for entry in entries) - misplaced
+    graded = len(entries) - failed - misplaced
+    lines = [f"{graded} of {len(entries)} submissions graded and entered in the gradebook."]
+    if misplaced:
+        lines.append(
+            f"{misplaced} not graded, and given no score: elsewhere than expected, or no notebook. Run what is named "
+            "above, then this command again."
+        )
     if failed:
         lines.append(
             f"{failed} not graded: no fault of the students' work. Fix what is named above, and run the command again."

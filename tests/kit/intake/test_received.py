@@ -91,10 +91,85 @@ def test_a_name_that_is_no_utf8_is_found(handed_in, copy):
 
 
 def test_of_several_the_expected_name_wins(handed_in, copy):
-    """The others are named."""
-    got = copy(handed_in({"tiny.ipynb": "untouched.ipynb", "a.ipynb": "solved.ipynb"}))
-    assert got.notebook.read_bytes() == (HERE / "untouched.ipynb").read_bytes()
-    assert got.warnings == ("expected one notebook, got 2. Not graded: a.ipynb.",)
+    """The others are named, and that they hold work, too."""
+    got = copy(
+        handed_in({"tiny.ipynb": "cells_deleted.ipynb", "a.ipynb": "solved.ipynb", "b.ipynb": "untouched.ipynb"})
+    )
+    assert got.notebook.read_bytes() == (HERE / "cells_deleted.ipynb").read_bytes()
+    assert got.warnings == (
+        "expected one notebook, got 3. Not graded: a.ipynb, b.ipynb.",
+        "a.ipynb: worked on as well. Look whether it is the one to be graded.",
+    )
+
+
+@pytest.mark.parametrize("original", ["untouched.ipynb", "invalid_json.ipynb", b""])
+@pytest.mark.parametrize("place", ["tiny-Copy1.ipynb", "my work/tiny.ipynb", "tiny.ipynb.json", "hw.zip"])
+def test_work_beside_an_untouched_original_is_graded(handed_in, copy, tmp_path, original, place):
+    """Wherever it lies, and it is said; the same where the original cannot be read."""
+    work = zipped(tmp_path / "hw.zip", {"tiny.ipynb": SOLVED}) if place.endswith("zip") else "solved.ipynb"
+    got = copy(handed_in({"tiny.ipynb": original, place: work}))
+    assert got.notebook.read_bytes() == SOLVED
+    why = "it as released" if original == "untouched.ipynb" else "a file that cannot be read"
+    found = f"{place}/tiny.ipynb" if place.endswith("zip") else place
+    assert got.warnings == (
+        f"expected the work in tiny.ipynb, got {why}. Graded {found}, which was worked on.",
+        "expected one notebook, got 2. Not graded: tiny.ipynb.",
+    )
+
+
+def test_of_very_many_notebooks_twenty_are_looked_into(handed_in, copy):
+    """All are counted."""
+    got = copy(handed_in({f"{number:02}.ipynb": "untouched.ipynb" for number in range(30)}))
+    assert got.name == "00.ipynb"
+    assert got.warnings[1].startswith("expected one notebook, got 30. Not graded: ")
+
+
+@pytest.mark.parametrize("place", ["tiny-Copy1.ipynb", "tiny.ipynb.json", "a/tiny.ipynb"])
+def test_where_nobody_worked_the_original_counts(handed_in, copy, place):
+    """An untouched copy is no better than an untouched original."""
+    got = copy(handed_in({"tiny.ipynb": "untouched.ipynb", place: "untouched.ipynb"}))
+    assert got.name == "tiny.ipynb"
+    assert got.warnings == (f"expected one notebook, got 2. Not graded: {place}.",)
+
+
+def test_a_script_beside_an_untouched_notebook_is_named(handed_in, copy):
+    """The work may be in it; beside a notebook that was worked on it is a file like any other."""
+    got = copy(handed_in({"tiny.ipynb": "untouched.ipynb", "tiny.py": b"def double(x): ..."}))
+    said = "expected the work in a notebook, got it as released beside tiny.py. Graded no script."
+    assert got.warnings == (said,)
+    assert copy(handed_in({"tiny.ipynb": "solved.ipynb"})).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["tiny.ipynb.json", "tiny.ipynb.txt", "tiny.json", "tiny", "hw/my work.ipynb.download"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_notebook_by_another_ending_is_one(handed_in, copy, name, encoding):
+    """What it holds counts: browsers and mail programs add endings."""
+    content = SOLVED.decode().encode(encoding)
+    got = copy(handed_in({name: content, "data.json": b'{"cells": 3}', "list.json": b"[]", "notes.txt": b"{"}))
+    assert got.notebook.read_bytes() == content
+    assert open_notebook(got.notebook).readable
+    assert got.warnings == (f"expected tiny.ipynb, got {name}. Graded it.",)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"tiny.py": b"# In[1]:"},
+        {"tiny.ipynb.json": b'{"cells": ['},
+        {"tiny.html": b"<p>"},
+        {"a/b.tar.gz": b"\x1f\x8b"},
+    ],
+)
+def test_a_folder_without_a_notebook_has_no_work(handed_in, copy, files):
+    """What there is instead is named; a notebook that cannot be read is work, and a person looks at it."""
+    got = copy(handed_in(files))
+    assert not got.has_work
+    but = "".join(f", but {name}" for name in files)
+    assert got.warnings == (f"expected tiny.ipynb, got no notebook in the folder{but}.",)
+    assert copy(handed_in({"tiny.ipynb": "invalid_json.ipynb"})).has_work
 
 
 def test_of_others_the_one_with_most_of_the_cells_is_taken(handed_in, copy):
@@ -105,17 +180,26 @@ def test_of_others_the_one_with_most_of_the_cells_is_taken(handed_in, copy):
     assert got.warnings == (
         "expected tiny.ipynb, got c.ipynb. Graded it.",
         "expected one notebook, got 3. Not graded: a.ipynb, b.ipynb.",
+        "b.ipynb: worked on as well. Look whether it is the one to be graded.",
     )
 
 
 def test_a_notebook_in_a_folder_is_found(handed_in, copy):
     """What lies beside it there lies beside the copy; the time stamp is the exchange's, at the top."""
-    got = copy(handed_in({"hw/tiny/tiny.ipynb": "solved.ipynb", "hw/tiny/mine.py": b"x = 1", "timestamp.txt": b"now"}))
+    got = copy(
+        handed_in(
+            {
+                "hw/tiny/tiny.ipynb": "solved.ipynb",
+                "hw/tiny/mine.py": b"x = 1",
+                "timestamp.txt": b"2026-02-01 08:00 UTC",
+            }
+        )
+    )
     assert got.notebook.read_bytes() == SOLVED
     assert got.warnings == ("expected tiny.ipynb, got hw/tiny/tiny.ipynb. Graded it.",)
     assert {name: path.read_bytes() for name, path in got.files.items()} == {
         "mine.py": b"x = 1",
-        "timestamp.txt": b"now",
+        "timestamp.txt": b"2026-02-01 08:00:00.000000 UTC",
     }
 
 
@@ -123,7 +207,7 @@ def test_nothing_crowds_out_the_time_stamp(handed_in, copy):
     """A late penalty depends on it: it is copied whatever else there is no room for, and nothing else passes for it."""
     many = {f"a{number:03}.dat": b"" for number in range(201)}
     got = copy(handed_in({**many, "timestamp.txt": b"2026-02-01 00:00:00 UTC", "tiny.ipynb": "solved.ipynb"}))
-    assert got.files["timestamp.txt"].read_bytes() == b"2026-02-01 00:00:00 UTC"
+    assert got.files["timestamp.txt"].read_bytes() == b"2026-02-01 00:00:00.000000 UTC"
 
 
 def test_a_time_stamp_of_the_students_own_is_none(handed_in, copy):
@@ -131,6 +215,35 @@ def test_a_time_stamp_of_the_students_own_is_none(handed_in, copy):
     folder = handed_in()
     zipped(folder / "hw.zip", {"hw/tiny.ipynb": SOLVED, "hw/timestamp.txt": b"2020-01-01 00:00:00 UTC"})
     assert "timestamp.txt" not in copy(folder).files
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "warning"),
+    [
+        ("timestamp.txt", b"some day", "got “some day”. Counted as handed in without a time"),
+        ("timestamp.txt", b"2" * 1001, "got a file that cannot be read: it has more than 1000 bytes."),
+        ("timestamp.txt", None, "got a file that cannot be read: a symbolic link."),
+        ("timestamp.txt/a", b"", "got a folder. Counted as handed in without a time"),
+        ("Timestamp.TXT", b"2026-02-01 08:00:00 UTC", "Timestamp.TXT: expected timestamp.txt, got another name."),
+        (
+            "timestamp.txt.txt",
+            b"2026-02-01 08:00:00 UTC",
+            "timestamp.txt.txt: expected timestamp.txt, got another name.",
+        ),
+    ],
+)
+def test_a_time_stamp_that_says_no_time_is_said(handed_in, copy, name, content, warning):
+    """It is no error, and nothing is laid for nbgrader to stumble over."""
+    folder = handed_in({"tiny.ipynb": "solved.ipynb"})
+    if content is None:
+        (folder / name).symlink_to(HERE / "solved.ipynb")
+    else:
+        handed_in({name: content})
+    got = copy(folder)
+    (said,) = got.warnings
+    assert warning in said
+    assert (got.time, got.undated) == (None, True)
+    assert "timestamp.txt" not in got.files
 
 
 @pytest.mark.parametrize("count", [3_000, 12_000])
