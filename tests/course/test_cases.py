@@ -88,7 +88,7 @@ def make_class(root: Path) -> Path:
     for part in (f"source/{NAME}", f"tests/graders/{NAME}", f"release/{NAME}"):
         shutil.copytree(ROOT / part, root / part)
     (root / "reference").mkdir()
-    for file in (f"reference/{NAME}.json", "nbgrader_config.py", "gradlab.toml"):
+    for file in (f"reference/{NAME}.json", "nbgrader_config.py"):
         shutil.copy(ROOT / file, root / file)
     for case in RIGHT:
         shutil.copytree(CASES / case / "in", root / "submitted" / case / NAME)
