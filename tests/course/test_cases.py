@@ -211,3 +211,12 @@ def test_a_pasted_picture_is_no_attack(tmp_path):
     run("gradlab", "grade", name, folder=tmp_path)
     cells = json.loads((tmp_path / "autograded" / "student_01" / name / f"{name}.ipynb").read_text())["cells"]
     assert sum(len(cell.get("attachments", {})) for cell in cells) >= 1
+
+
+def test_a_module_beside_is_there_by_hand_too(by_gradlab):
+    """`pytest tests/graders/… --submission PATH` judges what lies in submitted/ with the files beside it."""
+    root, _ = by_gradlab
+    notebook = f"submitted/05-helper-py/{NAME}/{NAME}.ipynb"
+    said = run("pytest", f"tests/graders/{NAME}", "--submission", notebook, "-p", "no:cacheprovider", folder=root)
+    assert "15 of 15" in said
+    assert "No module named" not in said

@@ -5,6 +5,7 @@ Without ``--submission`` the instructor's own is judged, so that the graders are
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from gradlab_staff.grading.run import CHECK_S, GradeOptions, Run, open_run
 from gradlab_staff.grading.verdict import Outcome
 from gradlab_staff.intake.matching import match
 from gradlab_staff.intake.notebook import open_notebook
+from gradlab_staff.intake.received import files_beside, supporting_files
 from gradlab_staff.text import clean
 
 __all__ = ["RunsByHand"]
@@ -68,7 +70,10 @@ class RunsByHand:
             timeout_s=option("--check-timeout-s"),
             unsafe_no_sandbox=option("--unsafe-no-sandbox"),
         )
-        return open_run(assignment, match(assignment, open_notebook(path)), options)
+        matched = match(assignment, open_notebook(path))
+        if path.is_relative_to(assignment.course.root / "submitted"):  # elsewhere they may be anyone's
+            matched = replace(matched, beside={**supporting_files(assignment), **files_beside(path)})
+        return open_run(assignment, matched, options)
 
     def pytest_unconfigure(self) -> None:
         """End the hosts that this call of pytest started."""

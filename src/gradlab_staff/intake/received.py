@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from gradlab_staff.course import Assignment
@@ -24,7 +25,7 @@ from gradlab_staff.intake.files import Folder, HandedIn, copy_file
 from gradlab_staff.intake.stamps import Stamp, read_stamp, unreadable_stamp
 from gradlab_staff.text import one_line
 
-__all__ = ["Received", "receive", "supporting_files"]
+__all__ = ["Received", "files_beside", "receive", "supporting_files"]
 
 _STAMP = "timestamp.txt"
 _SECRET = ("submission_secret.txt",)  # nbgrader's exchange names feedback by it
@@ -214,7 +215,15 @@ def _is_taken(path: PurePosixPath, copied: dict[str, Path]) -> bool:
 
 def supporting_files(assignment: Assignment) -> dict[str, Path]:
     """Return the files beside the instructor's notebook, by their paths, within the bounds of `receive`."""
-    folder = assignment.notebook.parent
+    return files_beside(assignment.notebook)
+
+
+def files_beside(notebook: Path) -> dict[str, Path]:
+    """Return the files beside a notebook, by their paths, within the bounds of `receive`; they are not copied."""
+    folder, found, room = notebook.parent, dict[str, Path](), _MAX_ALL_BYTES
     with Folder.open(folder.resolve()) as source:  # the staff's own may be a link
-        files = [file for file in source.files() if not (file.is_notebook or file.fault or file.path.suffix == ".pyc")]
-    return {str(file.path): folder / file.path for file in files[:_MAX_FILES] if file.size <= _MAX_FILE_BYTES}
+        for file in source.files():
+            if _is_work(file.path) and not file.fault and file.size <= min(room, _MAX_FILE_BYTES):
+                found[str(file.path)] = folder / file.path
+                room -= file.size
+    return dict(islice(found.items(), _MAX_FILES))
