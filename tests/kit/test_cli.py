@@ -243,7 +243,9 @@ class TestGrade:
         result = run("grade", "tiny", "--json")
         named, scored = json.loads(result.stdout)["submissions"]
         assert (named["student"], named["score"], named["path"]) == ("student_01", None, "submitted/student_01/Tiny")
-        assert named["command"] == "mkdir -p set_aside/student_01 && mv submitted/student_01/Tiny set_aside/student_01"
+        assert named["command"] == (
+            "mkdir -p set_aside/student_01 && mv --backup=numbered submitted/student_01/Tiny set_aside/student_01"
+        )
         assert (scored["student"], scored["score"], scored["command"]) == ("student_01", 6.0, "")
         assert result.exit_code == 1
 

@@ -112,6 +112,7 @@ def test_what_is_imported_is_required():
     for path in (ROOT / "src").rglob("*.py"):
         found |= set(re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE))
     third = found - sys.stdlib_module_names - {"gradlab", "gradlab_staff", "gradlab_host", "_pytest", "traitlets"}
+    third = {{"dateutil": "python-dateutil"}.get(name, name) for name in third}
     declared = [line for folder in PROJECTS.values() for line in project(folder)["dependencies"]]
     names = {re.split(r"[<>=!~ ;\[]", line)[0].lower() for line in declared}
     assert {name.lower() for name in third} <= names

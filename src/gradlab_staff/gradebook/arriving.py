@@ -61,7 +61,7 @@ class Arriving(dict[str, list[str]]):
             before.discard()
         self._keep(Path(self._path(self.coursedir.autograded_directory, student)))
         notebook, skipped = Path(place, f"{self.assignment.name}.ipynb"), ""
-        with contextlib.suppress(OSError):  # nbgrader would end the run: GradlabExecute tries again, and says why
+        with contextlib.suppress(Exception):  # nbgrader would end the run: GradlabExecute tries again, and says why
             received = self.received[student] = receive(self.assignment, path, Path(place))
             if received.undated:
                 self.log.warning("%s: %s", clean(student), clean(received.warnings[-1]))

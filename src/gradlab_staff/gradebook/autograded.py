@@ -177,9 +177,9 @@ class _Writing:
             return _prose("markdown", known.metadata, known.source, known.attachments)
         texts, room = [known.source, _PERHAPS], _MAX_UNPLACED_CHARS
         for cell in unplaced[:_MAX_UNPLACED]:
-            written = cell.written if len(cell.written) <= room else f"{cell.written[:room]} …"
-            room = max(0, room - len(written))
-            if room:
+            if room > 0:
+                written = cell.written if len(cell.written) <= room else f"{cell.written[:room]} …"
+                room -= len(written)
                 quoted = prose.add(written, cell.cell.attachments).replace("\n", "\n> ")
                 texts.append(f"Cell {cell.number}:\n\n> {quoted}")
         if len(texts) - 2 < len(unplaced):

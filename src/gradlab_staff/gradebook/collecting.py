@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from gradlab_staff.gradebook.folders import MAX_SMALL_BYTES, SECRET, STAMP
+from gradlab_staff.grading.batch import MAX_ID_CHARS
 from gradlab_staff.intake.archives import MAX_ZIP_BYTES
 from gradlab_staff.intake.bounds import MAX_ALL_BYTES, MAX_FILE_BYTES, MAX_FILES
 from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, HandedIn, copy_file
@@ -18,7 +19,6 @@ from gradlab_staff.text import one_line
 __all__ = ["copy_work", "fault_of_id", "owned_by"]
 
 _MAX_NAMED = 20  # refused files of a submission that get a line of their own
-_MAX_ID_BYTES = 200
 
 
 @dataclass
@@ -110,4 +110,4 @@ def fault_of_id(student: str) -> str:
         return "it holds one of / * ? [ ]"
     if any(unicodedata.category(char)[0] == "C" for char in student):
         return "it holds a control character"
-    return f"it has more than {_MAX_ID_BYTES} bytes" if len(student.encode()) > _MAX_ID_BYTES else ""
+    return f"it has more than {MAX_ID_CHARS} characters" if len(student) > MAX_ID_CHARS else ""

@@ -25,7 +25,7 @@ from gradlab_staff.intake.submitted import Misplaced, without_work
 from gradlab_staff.pool import Pool, Worker, WorkerError
 from gradlab_staff.text import one_line
 
-__all__ = ["Graded", "grade_all", "grade_received", "match_received"]
+__all__ = ["MAX_ID_CHARS", "Graded", "grade_all", "grade_received", "match_received"]
 
 SUBMISSION_S = 1800
 """How long one submission may take as a whole, before its worker is ended."""

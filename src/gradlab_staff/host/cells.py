@@ -22,7 +22,6 @@ TRACEBACK_FRAMES = 6
 MAX_FAILURES = 20
 _FUTURE = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 _MISSING = object()
-_HARMLESS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 Failure = list[Any]
 """A statement that failed: its place in the cell, its line, and how it failed."""
@@ -31,8 +30,8 @@ Failure = list[Any]
 class Cells:
     """The notebook's namespace, and what happens in it.
 
-    `tell` is called with place and line of each statement that may never end, before it is run: the other side learns
-    from it where a cell hung. Exceptions of the `outer` types are not the student's.
+    `tell` is called with place and line of each statement before it is run: the other side learns from it where a cell
+    hung. Exceptions of the `outer` types are not the student's.
     """
 
     def __init__(
@@ -86,8 +85,7 @@ class Cells:
     async def _run_nodes(self, label: str, nodes: Sequence[tuple[int, ast.stmt]]) -> list[Failure]:
         failures: list[Failure] = []
         for place, node in nodes:
-            if not isinstance(node, _HARMLESS):
-                self._tell(place, node.lineno)
+            self._tell(place, node.lineno)
             try:
                 code = self._compiled(node, label)
                 if code.co_flags & inspect.CO_COROUTINE:

@@ -15,7 +15,7 @@ _PYLAB = """
 import numpy, matplotlib
 from matplotlib import pylab, mlab, pyplot
 np = numpy; plt = pyplot
-from pylab import *
+from matplotlib.pylab import *
 from numpy import *
 """
 

@@ -11,14 +11,16 @@ from functools import cached_property
 from gradlab_staff.course import Assignment, Cell
 from gradlab_staff.course.template import UNANSWERED, normal, released_text
 from gradlab_staff.intake.matched import Kind, MatchedCell
-from gradlab_staff.intake.words import fenced, is_program, is_prose, words_of
+from gradlab_staff.intake.words import fenced, is_program, is_prose, says_words, words_of
 
 __all__ = ["with_answers"]
 
+_MAX_RAW_CHARS = 256 << 10  # of raw cells: each is parsed
 _MAX_COMPARED = 200  # cells of a submission that are compared with prose that is missing
 _LIKE = 0.6  # of the words of a released text: then a cell is that text, edited
 _MIN_WORDS = 5  # of a text that is known by its words
 _ADDED_WORDS = 3  # fewer are a correction of the instructor's prose, and nobody's answer
+_NEW = 0.5  # of the words of a line that was added whole: then one may be the answer
 _PICTURE = re.compile(r"!\[|<img", re.IGNORECASE)
 _SAYS = re.compile(r"\w|!\[", re.IGNORECASE)
 _HEADING = re.compile(r"\s*#{1,6}\s")
@@ -27,8 +29,9 @@ _HEADING = re.compile(r"\s*#{1,6}\s")
 def with_answers(assignment: Assignment, cells: Sequence[MatchedCell]) -> list[MatchedCell]:
     """Return the cells with what is written in them in words, and the question of which that is a part of the answer.
 
-    Words are markdown, raw text, and code that is no program: comments and strings, or no Python at all. The
-    assignment's own prose, known by its text, is nobody's answer; what was added to it is.
+    Words are markdown, raw text, and code that is no program: comments and strings, or no Python at all; right below a
+    question that is left open, also those in a program (``print("Because …")``). The assignment's own prose, known by
+    its text, is nobody's answer; what was added to it is.
 
     They belong to a question if they stand between it and the next cell of the assignment's that is known: *it* is the
     question's cell, or its text (the prose above it, from the last heading on). Also if they stand right above its
@@ -119,6 +122,7 @@ class _Placing:
 
     release: _Release
     cells: list[MatchedCell]
+    chars_left: int = _MAX_RAW_CHARS
 
     def __post_init__(self) -> None:
         self.places: list[int | None] = [self.release.place_of.get(cell.id) for cell in self.cells]
@@ -188,7 +192,8 @@ class _Placing:
         """Return the lines that are not the assignment's, where they say more than a correction does."""
         lines = [line for line in source.split("\n") if line.strip() not in self.release.lines or not line.strip()]
         text = "\n".join(lines).strip()
-        return text if (words_of(text) & words).total() >= _ADDED_WORDS or _PICTURE.search(text) else ""
+        whole = any((new := words_of(line) & words) and new.total() >= _NEW * words_of(line).total() for line in lines)
+        return text if whole or (words_of(text) & words).total() >= _ADDED_WORDS or _PICTURE.search(text) else ""
 
     def find_blanks(self) -> None:
         """Find the cells of questions that have lost their ids: they are all released with one text."""
@@ -220,10 +225,18 @@ class _Placing:
         missing = set(self.missing)
         above, below = self._all_near()
         below_code = False
-        for index in range(len(self.cells)):
-            cell = self.cells[index] = self._with_words(index)
+        self.cells = [self._with_words(index) for index in range(len(self.cells))]
+        answered = {cell.id for cell in self.cells if cell.written and cell.id in self.release.questions}
+        for index, cell in enumerate(self.cells):
             own = self.places[index]
             below_code = own is None and (below_code or (cell.is_code and not cell.written))
+            if cell.kind is Kind.OWN and not cell.written and cell.is_code and says_words(cell.cell.source):
+                open_questions = self.release.between(above[index], below[index], missing) - answered
+                if len(open_questions) == 1:
+                    self.cells[index] = replace(
+                        cell, written=fenced(cell.cell.source), answers=next(iter(open_questions)), stays=True
+                    )
+                continue
             if not cell.written or cell.kind is Kind.SOLUTION:
                 continue
             if own is None:
@@ -251,7 +264,12 @@ class _Placing:
             return ""
         if cell.cell.cell_type == "code":
             return fenced(source) if is_prose(source) else ""
-        return "" if cell.cell.cell_type == "raw" and is_program(source) else source
+        return "" if cell.cell.cell_type == "raw" and self._is_program(source) else source
+
+    def _is_program(self, source: str) -> bool:
+        """Return whether raw text is code; what there is no time to parse is taken for words."""
+        self.chars_left -= len(source)
+        return self.chars_left > 0 and is_program(source)
 
     def _is_given(self, source: str) -> bool:
         return all(line.strip() in self.release.lines for line in source.split("\n") if line.strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import symtable
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -50,14 +51,18 @@ def needed_demonstrations(template: Template, cells: Iterable[tuple[str, Sequenc
 
 def _needed(written: Sequence[_Statement]) -> list[_Statement]:
     """Return the statements that define something of a solution's, or something that such a statement reads."""
-    asked = {name for statement in written if statement.solution for name in statement.top | statement.inner}
-    needed: list[_Statement] = []
-    left = list(written)
-    while found := [one for one in left if one.binds and (one.solution or one.binds & asked)]:
-        needed += found
-        left = [one for one in left if one not in found]
-        asked |= {name for one in found for name in one.top | one.inner}
-    return needed
+    binding = defaultdict(list)
+    for place, statement in enumerate(written):
+        for name in statement.binds:
+            binding[name].append(place)
+    asked = [name for statement in written if statement.solution for name in statement.top | statement.inner]
+    needed = {place for place, statement in enumerate(written) if statement.solution and statement.binds}
+    while asked:
+        for place in binding.pop(asked.pop(), ()):
+            if place not in needed:
+                needed.add(place)
+                asked += written[place].top | written[place].inner
+    return [written[place] for place in sorted(needed)]
 
 
 def _binding(template: Template, id: str, names: set[str], known: set[str]) -> set[str]:

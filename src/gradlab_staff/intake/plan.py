@@ -6,7 +6,7 @@ import ast
 import math
 import platform
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -93,7 +93,8 @@ class _Placed:
     def label(self) -> str:
         """Return what people call the cell."""
         where = f"cell {self.place:g}" if self.place >= 1 and self.place.is_integer() else "given cell"
-        return f"{where} ({self.id})" if self.id else where
+        edited = ", edited" if self.only is not None else ""
+        return f"{where} ({self.id}{edited})" if self.id else where
 
 
 def _copies(placed: Iterable[_Placed], kind: Kind) -> dict[str, list[_Placed]]:
@@ -141,13 +142,27 @@ def _added(template: Template, cell: _Placed) -> tuple[int, ...]:
     definitions and imports are run: it is not run itself, so what was tried in it would fail.
     """
     known = statements(plain_python(template.cells[cell.id].source) or "")
-    texts, names = set(map(_text, known)), set().union(*map(binds, known))
+    texts, names = set(map(_text, known)), {name: _imported(node).get(name) for node in known for name in binds(node)}
     added = [(place, node) for place, node in enumerate(statements(cell.source)) if _text(node) not in texts]
     if not any(template.solved_in(cell.source)):
-        added = [(place, node) for place, node in added if not binds(node) & names]
+        added = [(place, node) for place, node in added if not _undoes(node, names)]
         if template.cells[cell.id].is_demo:
             added = [(place, node) for place, node in added if bound(node)]
     return tuple(place for place, _ in added)
+
+
+def _undoes(node: ast.stmt, known: Mapping[str, object]) -> bool:
+    """Return whether a statement binds one of the `known` names to something else than the import that it is."""
+    imported = _imported(node)
+    return any(imported.get(name, node) != known[name] for name in binds(node) & known.keys())
+
+
+def _imported(node: ast.stmt) -> dict[str, object]:
+    """Return what an import binds, by name: the module and what is taken of it."""
+    if not isinstance(node, ast.Import | ast.ImportFrom):
+        return {}
+    source = (node.module, node.level) if isinstance(node, ast.ImportFrom) else ()
+    return {alias.asname or alias.name: (*source, alias.name) for alias in node.names}
 
 
 def _text(node: ast.stmt) -> str:
@@ -212,13 +227,21 @@ def _warnings(
         if len(copies) > 1:
             numbers = ", ".join(f"{cell.place:g}" for cell in copies)
             yield f"{id}: expected one cell, got cells {numbers}. Ran them all: the last definition counts."
+    added = {cell.place: _lines(cell) for cell in written if cell.only}
     for cell in placed:
         if cell.kind is Kind.GIVEN and not cell.released and not template.cells[cell.id].is_demo:
-            yield f"{cell.label}: expected a locked cell as released, got it edited. Used the released text."
+            then = f", and ran what was added in {added[cell.place]}" if cell.place in added else ""
+            yield f"{cell.label}: expected a locked cell as released, got it edited. Used the released text{then}."
     for before, after in pairwise(cell for cell in placed if cell.id and not template.cells[cell.id].is_demo):
         if template.order[after.id] < template.order[before.id]:
             yield f"{after.label}: expected it before {before.id}, got it after. Kept the submission's order."
             return
+
+
+def _lines(cell: _Placed) -> str:
+    numbers = [str(node.lineno) for node in cell.run]
+    shown = ", ".join(numbers[:_FEW]) + (" …" if len(numbers) > _FEW else "")
+    return f"line{'s' * (len(numbers) > 1)} {shown}"
 
 
 def _missing(template: Template, matched: Matched, found: set[str], written: Sequence[_Placed]) -> Iterator[str]:

@@ -71,7 +71,8 @@ class SafeProse:
     A page that shows the text asks no server for anything: the only pictures in it are attachments that are there, and
     files that lie beside the notebook. nbconvert, and so formgrader, answers HTTP 500 for a notebook with a link to an
     attachment that is not there. Every picture that is kept is written in one plain way, ``![alt](attachment:name)``,
-    whichever way the student wrote it; every other ``![`` is none any more. So the text cannot be read in two ways.
+    whichever way the student wrote it; every other ``![`` is none any more, nor is any link. So the text cannot be read
+    in two ways.
     """
 
     beside: Mapping[str, Path] = field(default_factory=dict)
@@ -82,7 +83,7 @@ class SafeProse:
         """Return a student's markdown made safe, and take its pictures: pasted, in the text, and beside it."""
         source = CONTROL.sub("", source).replace("\ue000", "").replace("\ue001", "")
         if not self.album.looks_for(len(_START.findall(source))):
-            return safe_prose(source).replace("![", "! [")
+            return _without_links(safe_prose(source))
         definitions = {_label(found["ref"]): found["url"] for found in _DEFINITION.finditer(source)}
         kept: list[str] = []
 
@@ -96,7 +97,7 @@ class SafeProse:
                 return f"\ue000{len(kept) - 1}\ue001"
             return found[0] if found["tag"] else _refused(alt, url)
 
-        text = safe_prose(_PICTURE.sub(shown, source)).replace("![", "! [")
+        text = _without_links(safe_prose(_PICTURE.sub(shown, source)))
         return _KEPT.sub(lambda place: kept[int(place[1])] if int(place[1]) < len(kept) else "", text)
 
     def _link(self, url: str, attachments: Mapping[str, dict[str, str]]) -> str:
@@ -134,6 +135,15 @@ class SafeProse:
                 same = f"another-{same}"
             self.attachments[same] = picture
         return f"{_SCHEME}{same}"
+
+
+def _without_links(text: str) -> str:
+    """Return markdown in which no words lead anywhere: the address of a link stands beside them, for people to see.
+
+    What lies beside the notebook is served to the TA from formgrader's own address: a page of the student's would act
+    with the rights of the TA who clicks on it.
+    """
+    return text.replace("![", "! [").replace("](", "] (").replace("]:", "] :")
 
 
 def _alt_and_url(found: re.Match[str], definitions: Mapping[str, str]) -> tuple[str, str]:

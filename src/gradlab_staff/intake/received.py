@@ -10,13 +10,14 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from gradlab_staff.course import Assignment
+from gradlab_staff.course.handouts import is_handed_out
 from gradlab_staff.intake.bounds import MAX_ALL_BYTES as _MAX_ALL_BYTES
 from gradlab_staff.intake.bounds import MAX_FILE_BYTES as _MAX_FILE_BYTES
 from gradlab_staff.intake.bounds import MAX_FILES as _MAX_FILES
@@ -184,9 +185,9 @@ def _copy_files(found: Sequence[HandedIn], base: PurePosixPath, into: Path) -> t
     room = _MAX_ALL_BYTES
     for file in found:
         path = file.path.relative_to(base) if file.path.is_relative_to(base) else file.path
-        if not _is_work(path) or _is_taken(path, copied):
-            continue
         full = f"{_MAX_FILES} files are taken at most" if len(copied) >= _MAX_FILES else ""
+        if not _is_work(path) or (not full and _is_taken(path, copied)):
+            continue
         if why := file.fault or full or _unfit(path) or copy_file(file, into / path, min(room, _MAX_FILE_BYTES)):
             left.append(f"{one_line(path, 100)} ({why})")
         else:
@@ -214,16 +215,20 @@ def _is_taken(path: PurePosixPath, copied: dict[str, Path]) -> bool:
 
 
 def supporting_files(assignment: Assignment) -> dict[str, Path]:
-    """Return the files beside the instructor's notebook, by their paths, within the bounds of `receive`."""
-    return files_beside(assignment.notebook)
+    """Return what is handed out beside the notebook, by its paths, within the bounds of `receive`."""
+    return _files_beside(assignment.notebook, is_handed_out)
 
 
 def files_beside(notebook: Path) -> dict[str, Path]:
-    """Return the files beside a notebook, by their paths, within the bounds of `receive`; they are not copied."""
+    """Return the files beside a student's notebook, by their paths, within the bounds of `receive`; none is copied."""
+    return _files_beside(notebook, _is_work)
+
+
+def _files_beside(notebook: Path, counts: Callable[[PurePosixPath], bool]) -> dict[str, Path]:
     folder, found, room = notebook.parent, dict[str, Path](), _MAX_ALL_BYTES
     with Folder.open(folder.resolve()) as source:  # the staff's own may be a link
         for file in source.files():
-            if _is_work(file.path) and not file.fault and file.size <= min(room, _MAX_FILE_BYTES):
+            if counts(file.path) and not file.fault and file.size <= min(room, _MAX_FILE_BYTES):
                 found[str(file.path)] = folder / file.path
                 room -= file.size
     return dict(islice(found.items(), _MAX_FILES))

@@ -160,7 +160,9 @@ class _Search:
             places = [place for entry, status in entries if (place := self.place_of(student, entry, status))]
         if not entries:
             self.say(student, (student,), "an empty folder", f"rmdir {quoted(self.path(student))}")
-        sections = [place for place in places if len(place) == 2 and is_alike(place[1], self.name)]
+        top = self.submitted / student
+        deeper = [place for place in places if len(place) == 2 and is_alike(place[1], self.name)]
+        sections = [place for place in deeper if top.joinpath(*place).is_dir()]
         for place in places:
             # submitted/section/student/assignment, where it is so for several
             owner = place[0] if len(sections) > 1 and place in sections else student
@@ -212,8 +214,8 @@ class _Search:
         if path.is_symlink():  # a copy of what it leads to could be the instructor's notebook
             return f"rm {source}"
         if student in self.folders:
-            aside = quoted(str(PurePosixPath("set_aside", student)))
-            return f"mkdir -p {aside} && mv {source} {aside}"
+            aside = quoted(PurePosixPath("set_aside", *parts[:-1]))
+            return f"mkdir -p {aside} && mv --backup=numbered {source} {aside}"
         if not path.is_dir():
             return f"mkdir -p {target} && mv {source} {target}"
         make = "" if (self.submitted / student).is_dir() else f"mkdir -p {quoted(self.path(student))} && "

@@ -21,7 +21,8 @@ MAX_TRACED_BYTES = 16 << 20
 _ID = re.compile(rb'"grade_id"\s{0,9}:\s{0,9}"([^"\\]{1,200})"')
 _CHECK = re.compile(rb"\bcheck\(\\?[\"']([A-Za-z_]\w{0,100})\\?[\"']\)")
 _ENDING = re.compile(r"(\.(ipynb|json|txt|zip|py|html|pdf|download|bak))+$")
-_COPY = re.compile(r"([ _-]*(\(\d+\)|copy ?\d*|kopie ?\d*|final|untitled))+$")
+_COPY = re.compile(r"[ _-]*(?:\(\d{1,9}\)|(?:copy|kopie) ?\d{0,9}|final|untitled)$")
+_MAX_COPIES = 5  # of a copy of a copy
 
 
 def is_alike(name: str, expected: str) -> bool:
@@ -35,7 +36,10 @@ def is_alike(name: str, expected: str) -> bool:
 
 def _plain(name: str) -> str:
     text = unicodedata.normalize("NFKC", name[:300]).casefold().strip()
-    text = _COPY.sub("", _ENDING.sub("", text)) or text
+    plain = _ENDING.sub("", text)
+    for _ in range(_MAX_COPIES):
+        plain = _COPY.sub("", plain)
+    text = plain or text
     return "".join(char for char in text if char.isalnum())
 
 

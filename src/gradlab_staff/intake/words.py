@@ -10,12 +10,14 @@ from collections import Counter
 from gradlab_staff.course.magics import MAX_SOURCE_CHARS
 from gradlab_staff.course.template import statements
 
-__all__ = ["fenced", "is_program", "is_prose", "words_of"]
+__all__ = ["fenced", "is_program", "is_prose", "says_words", "words_of"]
 
 _MAX_WORDS_CHARS = 20_000
 _PROSE_MAGIC = re.compile(r"\s*%%(?:markdown|latex|html)\b", re.IGNORECASE)
-_MAGIC = re.compile(r"^\s*[%!?]|=\s*[%!]|^\s*[\w.]+\?{1,2}\s*$", re.MULTILINE)  # of IPython: not words
-_COMMENT = re.compile(r"^\s*#\s?", re.MULTILINE)
+_MAGIC = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|^[ \t]*[\w.]+\?{1,2}[ \t]*$", re.MULTILINE)  # of IPython: not words
+_COMMENT = re.compile(r"^[ \t]*#[ \t]?", re.MULTILINE)
+_REMARK = re.compile(r"#(.*)")
+_SENTENCE_WORDS = 3
 _PROGRAM = ast.Assign | ast.AugAssign | ast.AnnAssign | ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
 
 
@@ -33,6 +35,8 @@ def fenced(source: str) -> str:
 
 def is_prose(source: str) -> bool:
     """Return whether a code cell is no program: comments and strings, or words that are no Python."""
+    if len(source) > MAX_SOURCE_CHARS:
+        return False
     if _PROSE_MAGIC.match(source):
         return True
     if _MAGIC.search(source):
@@ -45,11 +49,24 @@ def is_prose(source: str) -> bool:
     return not is_program(_COMMENT.sub("", source))
 
 
+def says_words(source: str) -> bool:
+    """Return whether a program says something in words, in its strings and comments.
+
+    >>> says_words('print("Because units co-adapt")'), says_words('x = data["train"]  # looks fine')
+    (True, False)
+    """
+    if len(source) > MAX_SOURCE_CHARS:
+        return False
+    nodes = [part for node in statements(source) for part in ast.walk(node)]
+    strings = [part.value for part in nodes if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    remarks = [text for text in _REMARK.findall(source) if not statements(text.strip())]  # not code switched off
+    return any(words_of(text).total() >= _SENTENCE_WORDS for text in (*strings, *remarks))
+
+
 def _parsed(source: str) -> list[ast.stmt] | None:
-    """Return the statements; None where it is no Python. Longer cells are nobody's words, nor compiled."""
-    found = statements(source)
-    if found or len(source) > MAX_SOURCE_CHARS:
-        return found or [ast.Pass()]
+    """Return the statements; None where it is no Python."""
+    if found := statements(source):
+        return found
     return None if any(line.strip() and not line.lstrip().startswith("#") for line in source.split("\n")) else []
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from gradlab.check import CHECKS_FILE
 from gradlab_staff.course import Assignment, Cell, read_notebook
 from gradlab_staff.course.attachments import is_shown
+from gradlab_staff.course.handouts import is_picture
 from gradlab_staff.course.template import BLANK, Template, normal
 from gradlab_staff.grading.diagnosis import load_misconceptions
 from gradlab_staff.releasing.copies import copies, names_in
@@ -21,7 +22,6 @@ __all__ = ["leaks"]
 _PARAGRAPH_END = re.compile(r"\n\s*\n|\n\s*[-*] ")
 _SENTENCE_END = re.compile(r"(?<=[.:;?!])\**\s+")
 _DELIMITERS = ("### BEGIN SOLUTION", "### END SOLUTION", "### BEGIN HIDDEN TESTS", "### BEGIN MARK SCHEME")
-_PICTURES = {".png", ".jpg", ".jpeg", ".svg", ".gif"}
 _LINE_CHARS = 6  # a shorter line of code (`else:`) reveals nothing
 _PHRASE_CHARS = 20  # text of this length or more is searched inside lines too
 _GRADER_CHARS = 40  # a shorter line of a grader may occur in any test: `assert loss < 1`
@@ -112,7 +112,7 @@ def _files(folder: Path, notebook: Path) -> Iterator[_Place]:
     rest = [{**cell, "attachments": list(cell.get("attachments", {}))} for cell in rest]  # pictures: their names
     yield _Place(f"{notebook.name} metadata", json.dumps([content["metadata"], rest], ensure_ascii=False))
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != notebook and not _is_picture(path):
+        if path.is_file() and path != notebook and not is_picture(path):
             yield _Place(path.name, path.read_text(encoding="utf-8", errors="replace"), is_file=True)
 
 
@@ -168,15 +168,11 @@ def _sentences(text: str) -> Iterator[str]:
 # --- other faults
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in _PICTURES
-
-
 def _unexpected_files(assignment: Assignment, folder: Path) -> Iterator[str]:
     expected = {f"{assignment.name}.ipynb", CHECKS_FILE}
     names = " and ".join(sorted(expected))
     for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not (path.is_dir() or path.name in expected or _is_picture(path)):
+        if path.is_symlink() or not (path.is_dir() or path.name in expected or is_picture(path)):
             yield f"{path.relative_to(folder)}: expected only {names} and images in the release, got this file."
 
 

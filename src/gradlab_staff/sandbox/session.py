@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gradlab_staff.course.magics import MAX_SOURCE_CHARS
 from gradlab_staff.host.codec import CodecError, TooLargeError
 from gradlab_staff.host.wire import HungUpError, receive, send
 from gradlab_staff.sandbox.alarm import AlarmError, alarm
@@ -119,8 +120,10 @@ class Session:
         self.deadline = float("inf")
         self.cell_s = CELL_S
         self.left_s = SESSION_S
-        self._ends: dict[str, int] = {}
-        """Of the cells that hung or ended the process: how many of their statements are run."""
+        self._ends: dict[int, int] = {}
+        """Of the cells, by their numbers, that hung or ended the process: how many of their statements are run."""
+        self._not_again: set[int] = set()
+        """The cells that hung or ended the process when they were tried again: they are not tried again any more."""
         self._at = (0, 0)
         self._reported: set[str] = set()
         self._depth = 0
@@ -142,7 +145,9 @@ class Session:
             if self.left_s <= 0:
                 self._warn(f"the submission took more than {SESSION_S:g} s in all; the remaining checks timed out.")
                 raise HostTimedOutError(f"Not run: the submission has used up its {SESSION_S:g} s.")
+            started_s = time.monotonic()
             self.sandbox = start_sandbox(self.setup)
+            self.left_s -= time.monotonic() - started_s
             self.protections = self.sandbox.protections
             self.generation += 1
             self._lay_files()
@@ -165,37 +170,39 @@ class Session:
         self._request({"op": "open"})
 
     def _run_cells(self) -> None:
-        again = {cell.label: failed for cell in self.cells if (failed := self._run_cell(cell))}
-        for number, cell in enumerate(self.cells):
-            if cell.label in again:
-                self._run_cell(cell, again[cell.label])
-                for copy in self.cells[number + 1 :] if cell.id else ():
-                    if copy.id == cell.id and copy.label not in again:
-                        self._run_cell(copy)  # once more: its definitions come last and count
+        again = {number: failed for number in range(len(self.cells)) if (failed := self._run_cell(number))}
+        for number, failed in again.items():
+            self._run_cell(number, failed)
+            id = self.cells[number].id
+            for other in range(number + 1, len(self.cells)) if id else ():
+                if self.cells[other].id == id and other not in again:
+                    self._run_cell(other)  # once more: its definitions come last and count
 
-    def _run_cell(self, cell: CellToRun, repeated: Sequence[int] = ()) -> list[int]:
+    def _run_cell(self, number: int, repeated: Sequence[int] = ()) -> list[int]:
         """Run a cell, or `repeated` some of its statements; return those to try again after the cells below it."""
         if self.sandbox is None:
             return []
+        cell = self.cells[number]
         outer, self.deadline = self.deadline, time.monotonic() + self.cell_s
         self._at = 0, 0
         try:
-            only = _places(repeated or cell.only, self._ends.get(cell.label))
+            only = _places(repeated or cell.only, self._ends.get(number))
             failed = _failed(
                 self._request(
                     {"op": "run", "label": cell.label, "source": cell.source, "only": only, "kind": str(cell.kind)}
                 )
             )
-            if not repeated and any(one.error.kind == "NameError" for one in failed):
+            late = any(one.error.kind == "NameError" for one in failed)
+            if late and not repeated and number not in self._not_again:
                 return [one.place for one in failed]
             self._report(cell, [one for one in failed if not one.error.stub])
         except SubmissionError as error:
             self._warn(f"{cell.label}: {error.kind}: {error.message}. Skipped the cell.")
         except HostTimedOutError:
-            self._end(cell, f"did not end within {self.cell_s:g} s")
+            self._end(number, f"did not end within {self.cell_s:g} s", again=bool(repeated))
         except HostDiedError as error:
             why = f" ({error})" if error.limit_exceeded else ""
-            self._end(cell, f"ended the process that ran it{why}")
+            self._end(number, f"ended the process that ran it{why}", again=bool(repeated))
         finally:
             self.deadline = outer
         return []
@@ -211,20 +218,31 @@ class Session:
         more = f" Also skipped, line{'s' * (len(others) > 1)} {lines}: what failed there." if others else ""
         self._warn(f"{cell.label}, line {first.line}: {reason}. Skipped this statement.{has}{more}")
 
-    def _end(self, cell: CellToRun, what: str) -> None:
-        """Leave out the statement of a cell that hung or ended the process, and what comes after it in the cell."""
-        place, line = self._at
-        self._ends[cell.label] = place
+    def _end(self, number: int, what: str, *, again: bool) -> None:
+        """Leave out the statement of a cell that hung or ended the process, and what comes after it in the cell.
+
+        Where it did so when it was tried again, it is not any more. Which statement it was, the host says: it is
+        believed as long as fewer are left each time.
+        """
+        cell, (place, line) = self.cells[number], self._at
         where = f", line {line}" if line else ""
+        if again:
+            self._not_again.add(number)
+            self._warn(
+                f"{cell.label}{where}: {what} when it was tried again, after the cells below. Did not repeat it."
+            )
+            return
+        self._ends[number] = place if place < self._ends.get(number, MAX_SOURCE_CHARS) else 0
         self._warn(f"{cell.label}{where}: {what}. Skipped the cell from there on.")
         if len(self._ends) >= BAD_CELLS:
             later = [
-                other.label
-                for other in self.cells[self.cells.index(cell) + 1 :]
-                if not other.id and other.label not in self._ends
+                other
+                for other in range(number + 1, len(self.cells))
+                if not self.cells[other].id and other not in self._ends
             ]
             if later:
-                self._warn(f"{', '.join(later)}: skipped too, after {BAD_CELLS} cells that hung or ended the process.")
+                labels = ", ".join(self.cells[other].label for other in later)
+                self._warn(f"{labels}: skipped too, after {BAD_CELLS} cells that hung or ended the process.")
             self._ends |= dict.fromkeys(later, 0)
 
     def _warn(self, text: str) -> None:
@@ -380,7 +398,11 @@ def _failed(answer: Any) -> list[_Failed]:
 
 def _place(pair: Any) -> tuple[int, int]:
     """Return place and line of a statement, from a message that may hold anything."""
-    if type(pair) is list and [type(part) for part in pair] == [int, int] and all(0 <= part < 2**31 for part in pair):
+    if (
+        type(pair) is list
+        and [type(part) for part in pair] == [int, int]
+        and all(0 <= part <= MAX_SOURCE_CHARS for part in pair)
+    ):
         return pair[0], pair[1]
     return 0, 0
 

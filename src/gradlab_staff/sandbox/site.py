@@ -11,6 +11,7 @@ from importlib.metadata import Distribution
 from pathlib import Path, PurePosixPath
 
 from gradlab_staff.course.packages import Packages
+from gradlab_staff.errors import CourseError
 
 __all__ = ["HOST_SITE", "SITE", "empty_sites", "host_mounts", "site_mounts"]
 
@@ -28,7 +29,7 @@ def site_mounts(packages: Packages) -> tuple[str, ...]:
     Raises
     ------
     CourseError
-        Where a package is not installed.
+        Where a package is not installed, or not with a list of its files.
     """
     entries = {entry: base for package in packages.installed.values() for base, entry in _entries(package)}
     shared = sorted({entry.parts[0] for entry in entries if len(entry.parts) > 1})
@@ -54,8 +55,18 @@ def _entries(package: Distribution) -> Iterator[tuple[Path, PurePosixPath]]:
     """Yield where a package is installed, with the files and folders that are its own.
 
     A folder of several packages (a namespace, without an ``__init__.py``) is entered: others may lie in it.
+
+    Raises
+    ------
+    CourseError
+        Where the system's package manager installed it, without a list of its files.
     """
     base = Path(str(package.locate_file("")))
+    if package.read_text("RECORD") is None:
+        raise CourseError(
+            f"the package {package.name} at {base}: expected a list of its files (RECORD), got none. Graded nothing. "
+            f"Install it with pip, in an environment of its own: pip install --force-reinstall {package.name}"
+        )
     paths = {PurePosixPath(line.split(",")[0].strip('"')) for line in (package.read_text("RECORD") or "").splitlines()}
     tops = {path.parts[0] for path in paths if path.parts and path.parts[0] not in ("..", "__pycache__")}
     for top in tops:

@@ -12,6 +12,7 @@ from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import Notebook
 
 COURSE = Course.find(Path(__file__))
+SHORT = "It overfits."
 ANSWER = "It is *on* while training alone."
 Cells = list[Cell]
 
@@ -60,6 +61,12 @@ def added_above(cells: Cells) -> Cells:
     return [replace(cell, source=f"{cell.source}\n\n{ANSWER}") if n == at else cell for n, cell in enumerate(cells)]
 
 
+def two_words(cells: Cells) -> Cells:
+    """The shortest answer, below the question's text in its cell."""
+    at = first(cells) - 1
+    return [replace(cell, source=f"{cell.source}\n\n{SHORT}") if n == at else cell for n, cell in enumerate(cells)]
+
+
 def merged(cells: Cells) -> Cells:
     """Jupyter merges the question's text with its cell, and keeps the metadata of the upper one: none."""
     at = first(cells)
@@ -74,6 +81,9 @@ ANSWERED = {
     "below, as a string": inserted(1, text(f'"""{ANSWER}"""', "code")),
     "below, words in a code cell": inserted(1, text(ANSWER, "code")),
     "below, by a magic": inserted(1, text(f"%%markdown\n{ANSWER}", "code")),
+    "below, printed": inserted(1, text(f"print({ANSWER!r})", "code")),
+    "below, in a variable": inserted(1, text(f'answer = """{ANSWER}"""\nprint(answer)', "code")),
+    "below, as a comment in a program": inserted(1, text(f"# {ANSWER}\nprint(1)", "code")),
     "below an experiment": inserted(1, text("x = 3\nprint(x)", "code"), text(ANSWER)),
     "below, under a heading of its own": inserted(1, text("## My answer"), text(ANSWER)),
     "above": inserted(0, text(ANSWER)),
@@ -227,3 +237,10 @@ def test_many_cells_take_no_time(cell: Cell) -> None:
     """Ten thousand cells are placed in about a second."""
     found = read("dropout", lambda cells: [*cells, *[cell] * 9900], stripped=False)
     assert len(found.cells) > 9900
+
+
+@assignments
+@with_and_without
+def test_two_words_below_the_questions_text_are_an_answer(name: str, stripped: bool) -> None:
+    """A line that is the student's own counts, however short."""
+    assert SHORT in answer(read(name, two_words, stripped=stripped))

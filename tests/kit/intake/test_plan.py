@@ -5,6 +5,7 @@ import os
 import platform
 import resource
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -159,14 +160,16 @@ def test_cells_reordered(planned):
 def test_given_cells_edited(planned):
     """The released text is run; imports and definitions that the student added are kept, other changes are not."""
     found = planned("given_cells_edited.ipynb")
-    assert labels(found)[:2] == ["cell 2 (setup)", "cell 2 (setup)"]
+    assert labels(found)[:2] == ["cell 2 (setup)", "cell 2 (setup, edited)"]
     assert [code.kind for code in found.code][:2] == [Kind.GIVEN, Kind.OWN]
     names = run(found)
     assert {"cmath", "p", "mine"} <= set(names)
     assert names["math"].__name__ == "math"
     assert found.warnings == (
-        "cell 2 (setup): expected a locked cell as released, got it edited. Used the released text.",
-        "cell 4 (double): expected a locked cell as released, got it edited. Used the released text.",
+        "cell 2 (setup): expected a locked cell as released, got it edited. Used the released text, "
+        "and ran what was added in lines 2, 3, 6.",
+        "cell 4 (double): expected a locked cell as released, got it edited. Used the released text, "
+        "and ran what was added in line 2.",
     )
 
 
@@ -441,3 +444,39 @@ def test_a_demonstration_that_a_cell_of_the_students_builds_on(tiny):
     solution = Cell("code", "step_size = 1 / middle", cells[place].metadata)
     built = [*cells[:place], Cell("code", "middle = sum(numbers) + 1", {}), solution, *cells[place + 1 :]]
     assert run(plan_of(tiny, built))["step_size"] == 0.25
+
+
+def with_cell(cells, id, source):
+    """The cells, one of them with another source."""
+    return [replace(cell, source=source) if cell.id == id else cell for cell in cells]
+
+
+def test_names_added_to_a_given_import_are_there(tiny):
+    """An import that takes more from where the given one takes is run; one that binds a given name otherwise is not."""
+    cells = list(open_notebook(HERE / "solved.ipynb").cells)
+    more = plan_of(tiny, with_cell(cells, "setup", "import math, cmath"))
+    assert {"math", "cmath"} <= run(more).keys()
+    assert more.warnings == (
+        "cell 2 (setup): expected a locked cell as released, got it edited. Used the released text, "
+        "and ran what was added in line 1.",
+    )
+    assert run(plan_of(tiny, with_cell(cells, "setup", "import cmath as math")))["math"].__name__ == "math"
+
+
+CHAIN = "a0 = numbers\n" + "\n".join(f"a{n} = a{n - 1}" for n in range(1, 3000))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [Cell("code", CHAIN[:32_000], {}), Cell("code", "step_size = a2000", {})],
+        [Cell("code", "\n" * 30_000 + "words without code", {})] * 5,
+        [Cell("raw", "x = [" + "1, " * 10_000 + "]", {})] * 200,
+    ],
+    ids=["a chain of names", "blank lines", "raw cells"],
+)
+def test_hostile_cells_take_no_time(tiny, cells):
+    """Whatever is looked for in them is looked for once."""
+    started = time.process_time()
+    plan_of(tiny, [*open_notebook(HERE / "solved.ipynb").cells, *cells])
+    assert time.process_time() - started < 20

@@ -16,7 +16,7 @@ from gradlab_staff.intake import received as module
 from gradlab_staff.intake.files import Folder
 from gradlab_staff.intake.inbox import open_inbox
 from gradlab_staff.intake.notebook import open_notebook
-from gradlab_staff.intake.received import Received, receive
+from gradlab_staff.intake.received import Received, receive, supporting_files
 
 HERE = Path(__file__).parents[1] / "submissions"
 SOLVED = (HERE / "solved.ipynb").read_bytes()
@@ -533,3 +533,29 @@ def test_the_outputs_of_a_notebook_are_read_with_it(handed_in, copy, tiny):
     content["cells"][2]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "\x1b[31mred\u202e"}]
     matched = match_received(tiny, copy(handed_in({"tiny.ipynb": json.dumps(content).encode()})))
     assert [output["text"] for cell in matched.cells for output in cell.cell.outputs] == ["red"]
+
+
+def test_of_the_instructors_folder_only_what_is_released_lies_beside_code(tiny, tmp_path, copy, handed_in):
+    """A backup of the notebook, a rubric or an old solution is for no student's eyes; nor is the notebook."""
+    source = tmp_path / "course" / "source" / "tiny"
+    source.mkdir(parents=True)
+    private = ("tiny.ipynb", "tiny.ipynb~", ".tiny.ipynb.swp", "#tiny.ipynb#", "old.py", "rubric.docx", "backup.zip")
+    for name in (*private, "public_checks.py", "net.png", "img/PHOTO.JPG", ".hidden/net.png", "img/.secret.png"):
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_bytes(b"x")
+    assignment = Assignment(Course(tmp_path / "course"), "tiny")
+    assert set(supporting_files(assignment)) == {"public_checks.py", "net.png", "img/PHOTO.JPG"}
+
+
+def test_what_there_is_no_room_for_is_named(handed_in, copy, monkeypatch):
+    """With the reason: the student's code will not find it."""
+    monkeypatch.setattr(module, "_MAX_FILE_BYTES", 3 << 20)
+    folder = handed_in({"tiny.ipynb": "solved.ipynb", "big.npy": bytes(4 << 20), "small.txt": b"x", "x.pyc": b"x"})
+    (folder / "link.txt").symlink_to("/etc/passwd")
+    got = copy(folder)
+    assert set(got.files) == {"small.txt"}
+    (warning,) = got.warnings
+    assert warning == (
+        "not there when the notebook was run, though it was handed in: "
+        "big.npy (it has 4 MiB, and 3 MiB are read at most); link.txt (a symbolic link)."
+    )

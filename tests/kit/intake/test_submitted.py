@@ -248,3 +248,26 @@ def answered(name: str) -> bytes:
         if cell["metadata"].get("nbgrader", {}).get("grade_id") == "inline_question_1":
             cell["source"] = "An answer."
     return json.dumps(content).encode()
+
+
+def test_versions_of_a_students_are_not_students(assignment):
+    """Two notebooks of this assignment in folders of one student's are that student's."""
+    name = assignment.name
+    other = next(one for one in NAMES if one != name)
+    for version in ("v1", "v2"):
+        lay(assignment.course.root, f"x/{version}/{name}.ipynb", released(name))
+        lay(assignment.course.root, f"x/{version}/{other}.ipynb", released(other))
+    assert {student for student, _ in look(assignment)[1]} == {"x"}
+
+
+def test_what_is_set_aside_overwrites_nothing(assignment):
+    """Neither another version, nor what was set aside before."""
+    name = assignment.name
+    lay(assignment.course.root, f"x/{name}/{name}.ipynb", released(name))
+    for version in ("v1", "v2"):
+        lay(assignment.course.root, f"x/{version}/deep/{name}/{name}.ipynb", released(name))
+    put_right(assignment)
+    lay(assignment.course.root, f"x/v1/deep/{name}/{name}.ipynb", released(name))
+    put_right(assignment)
+    aside = assignment.course.root / "set_aside"
+    assert len(list(aside.rglob("*.ipynb"))) == 3

@@ -306,3 +306,41 @@ def test_without_bubblewrap_nothing_is_run(notebook, monkeypatch):
     nb = notebook("x = 1", unsafe=True)
     assert nb.x == 1
     assert nb._session.protections.startswith("NO SANDBOX")
+
+
+LIAR = """
+import gc, os
+host = next(one for one in gc.get_objects() if type(one).__name__ == "Host")
+def lie(place):
+    host._send({"at": [place, 1]})
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("place", [5, 32_000, 2**31 - 1, -1, True, "x"])
+def test_a_host_that_lies_about_where_it_is_ends_its_own_cell(notebook, place):
+    """A cell has an end at most as often as it has statements, and what it says costs us no memory."""
+    nb = notebook(LIAR + f"lie({place!r})\nx = 1", "y = 2")
+    assert nb.y == 2
+    assert nb._session.generation <= 4
+    assert "ended the process that ran it" in nb._session.warnings[0]
+
+
+def test_a_second_try_that_hangs_costs_what_was_tried_again(notebook):
+    """What has run at the first try stays."""
+    nb = notebook("show(3)\ndef f(): return 1", "import time\ndef show(x): time.sleep(100)")
+    nb._session.cell_s = 1
+    assert nb.f() == 1
+    assert nb._session.warnings == [
+        "cell 1, line 1: did not end within 1 s when it was tried again, after the cells below. Did not repeat it.",
+        "cell 1, line 1: NameError: name 'show' is not defined. Skipped this statement.",
+    ]
+
+
+def test_the_given_cell_stays_whole_where_what_was_added_to_it_hangs(notebook):
+    """They are two, though people call them by one number."""
+    given = Cell("cell 1 (setup)", "a = 1\nb = 2", "setup", "given")
+    added = Cell("cell 1 (setup)", "a = 1\nwhile True: pass\nb = 2", "setup", only=(1,))
+    nb = notebook(given, added, "c = a + b")
+    nb._session.cell_s = 1
+    assert nb.c == 3
