@@ -435,6 +435,12 @@ class TestAnswers:
         assert by_id(graded_cells(tiny))["inline_question_1"]["source"] == WHY
         assert "My notes." in page(tiny)
 
+    def test_a_long_text_that_cannot_be_placed_is_begun(self, tiny: Assignment) -> None:
+        """Whoever marks it sees as much of it as there is room for."""
+        submit(tiny, "student_01", notebook([prose("why " * 5000), *solve(released_cells(tiny), {})["cells"]]))
+        enter(tiny, verdict())
+        assert by_id(graded_cells(tiny))["inline_question_1"]["source"].count("why ") > 4000
+
     def test_much_that_cannot_be_placed_is_bounded(self, tiny: Assignment) -> None:
         """The question's cell names how much more there is."""
         notes = [prose(f"Note {number}: {'x' * 3000}") for number in range(30)]

@@ -267,3 +267,16 @@ def test_attachments_of_a_notebook(tmp_path: Path) -> None:
     }
     assert first.attachments["right.png"] == first.attachments["lines.png"]
     assert not any(cell.attachments for cell in others)
+
+
+LINKS = ["[a](notes.html)", "[a][1]\n\n[1]: notes.html", "[a](/hub/logout)", "[a](//x/y 'title')", "[a]( <n b.html> )"]
+LINKS += ["[1]: notes.html\n\n[1]", "[![image.png](attachment:image.png)](notes.html)", "[a](<javascript:alert(1)>)"]
+
+
+@pytest.mark.parametrize("source", LINKS)
+def test_no_words_lead_anywhere(source: str, beside: dict[str, Path]) -> None:
+    """A page beside the notebook would be opened with the rights of the TA; addresses are shown as they are written."""
+    prose = SafeProse(beside)
+    made = page(prose.add(source, PASTED), prose.attachments)
+    assert "<a" not in made
+    assert len(SHOWN.findall(made)) == source.count("attachment:")
