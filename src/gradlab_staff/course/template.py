@@ -29,6 +29,7 @@ __all__ = [
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _BINDING = _DEFINITIONS | ast.Import | ast.ImportFrom
+_SCOPES = ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 BLANK = re.compile(
     r"^([ \t]*)### BEGIN SOLUTION[ \t]*([^\n]*)\n(.*?)^[ \t]*### END SOLUTION[^\n]*", re.DOTALL | re.MULTILINE
 )
@@ -116,14 +117,20 @@ class Template:
     def solved_in(self, source: str) -> Iterator[str]:
         """Yield the ids of the solution cells of which `source` defines a function or class, or all variables.
 
-        Who imports a function from a file of their own defines it, too.
+        Who imports a function from a file of their own defines it, too, or gives it another's name. A value by its name
+        (``dropout = 0.5``) is none.
         """
         nodes = statements(source)
-        named = functions(source).union(*map(bound, nodes))
+        named = functions(source).union(*map(_defined, nodes))
         assigned = set().union(*map(binds, nodes))
         for id, names in self.defines.items():
-            if names & named or (names and names <= named | assigned):
+            variables = not functions(self._sources[id])
+            if names & named or (variables and names and names <= named | assigned):
                 yield id
+
+    @cached_property
+    def _sources(self) -> dict[str, str]:
+        return {cell.id: cell.source for cell in self.assignment.cells if cell.id}
 
     def is_run(self, id: str) -> bool:
         """Return whether grading runs the released source of the cell, not the submitted one."""
@@ -159,10 +166,25 @@ def statements(source: str) -> list[ast.stmt]:
 
 
 def binds(node: ast.stmt) -> set[str]:
-    """Return the names that a statement binds: an import, a definition, or whatever else."""
-    if isinstance(node, _BINDING):
-        return bound(node)
-    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
+    """Return the names that a statement binds: an import, a definition, or whatever else; not those of inner scopes."""
+    found: set[str] = set()
+    left: list[ast.AST] = [node]
+    while left:
+        part = left.pop()
+        if isinstance(part, _BINDING):
+            found |= bound(part)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            found.add(part.id)
+        elif not isinstance(part, _SCOPES):
+            left += ast.iter_child_nodes(part)
+    return found
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    """Return the names that a statement binds to a function or a class: it defines, imports or assigns one."""
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda | ast.Name | ast.Attribute):
+        return binds(node)
+    return set().union(*(bound(part) for part in ast.walk(node) if isinstance(part, ast.stmt))) & binds(node)
 
 
 def bound(node: ast.stmt) -> set[str]:

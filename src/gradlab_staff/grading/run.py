@@ -19,6 +19,7 @@ import numpy as np
 from gradlab_staff.course import Assignment
 from gradlab_staff.course.packages import packages_of
 from gradlab_staff.course.reference import is_reference, reference_namespace
+from gradlab_staff.course.template import Template
 from gradlab_staff.grading.submission import Submission, open_submission
 from gradlab_staff.grading.verdict import CheckResult, Outcome
 from gradlab_staff.intake.matching import Matched
@@ -198,6 +199,7 @@ def open_run(assignment: Assignment, notebook: Matched, options: GradeOptions | 
         files={**supporting_files(assignment), **notebook.beside},
         limits=options.limits,
         hidden=(assignment.course.root,),
+        shown=frozenset(name for names in Template(assignment).demos.values() for name in names),
         unsafe=options.unsafe_no_sandbox,
     )
     submission = open_submission(planned.code, setup)

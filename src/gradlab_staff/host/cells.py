@@ -1,7 +1,6 @@
 """Runs a notebook's cells as IPython does, but for one thing: a statement that fails costs that statement alone."""
 
 from __future__ import annotations
-import __future__
 
 import ast
 import builtins
@@ -13,6 +12,7 @@ import warnings
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
+from .missing import FUTURE, MISSED, Missing, ModulesBeside, bind_missing
 from .shell import Shell
 
 __all__ = ["Cells", "Failure", "described", "new_namespace"]
@@ -20,7 +20,6 @@ __all__ = ["Cells", "Failure", "described", "new_namespace"]
 MESSAGE_CHARS = 2000
 TRACEBACK_FRAMES = 6
 MAX_FAILURES = 20
-_FUTURE = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 _MISSING = object()
 
 Failure = list[Any]
@@ -45,12 +44,22 @@ class Cells:
         self._outer = outer
         self._flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         self._given: dict[str, Any] = {}
+        self._shadowed: dict[str, Any] = {}
         self._loop: Any = None
 
-    def run(self, label: str, source: str, only: Container[int] | None, kind: str) -> list[Failure]:
-        """Run the statements of a cell, or `only` some; return those that failed. A blank ends the cell.
+    def look_beside(self) -> None:
+        """Let imports find what lies beside the notebook, first of all, as Jupyter does; ours have been made."""
+        sys.path.insert(0, "")
+        sys.meta_path.insert(0, ModulesBeside())
 
-        The names that a cell of `kind` "given" binds are the assignment's own. A "stub" takes no name from the student.
+    def run(
+        self, label: str, source: str, only: Container[int] | None = None, kind: str = "", keeps: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Run the statements of a cell, or `only` some; return those that failed, and what was missing beside.
+
+        A blank ends the cell. The names that a cell of `kind` "given" binds are the assignment's own. A "stub" takes no
+        name from the student. Where a cell binds a name that it `keeps` to a value (``dropout = 0.5`` below the check
+        of that exercise), the function or class of that name is the exercise's all the same.
 
         Raises
         ------
@@ -63,17 +72,31 @@ class Cells:
             tree = ast.parse(source, label)
         nodes = [(place, node) for place, node in enumerate(tree.body) if only is None or place in only]
         before = dict(self.namespace)
+        MISSED.clear()
         failures = self._driven(self._run_nodes(label, nodes), "async" in source or "await" in source)
+        self._mind_names(before, kind, keeps)
+        return {"failed": failures, "missing": MISSED[:MAX_FAILURES]}
+
+    def _mind_names(self, before: dict[str, Any], kind: str, keeps: Sequence[str]) -> None:
+        """See to it that a cell takes no name that is not its own to take."""
         if kind == "given":
             changed = {name: value for name, value in self.namespace.items() if before.get(name, _MISSING) is not value}
             self._given |= changed
         elif kind == "stub":
             own = {name: value for name, value in before.items() if self._given.get(name, _MISSING) is not value}
             self.namespace.update(own)
-        return failures
+        lost = {name: before[name] for name in keeps if _is_definition(before.get(name))}
+        self._shadowed = {
+            name: value
+            for name, value in (self._shadowed | lost).items()
+            if not _is_definition(self.namespace.get(name))  # whoever defines it again means the new one
+        }
 
     def finish(self) -> None:
         """Close the event loop: all cells have run, and what they left running in it ends."""
+        Missing.cells_run = True
+        self.namespace.update(self._shadowed)
+        self._shadowed.clear()
         if self._loop is not None:
             import asyncio
 
@@ -95,6 +118,7 @@ class Cells:
             except self._outer:
                 raise
             except BaseException as error:  # noqa: BLE001 (SystemExit and the like are the student's failure, not ours)
+                bind_missing(node, error, self.namespace)
                 if len(failures) < MAX_FAILURES:
                     failures.append([place, node.lineno, described(error)])
                 if isinstance(error, NotImplementedError):  # a blank: nothing below it was meant to run yet
@@ -105,7 +129,7 @@ class Cells:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             code: types.CodeType = compile(ast.Module([node], []), label, "exec", self._flags, dont_inherit=True)
-        self._flags |= code.co_flags & _FUTURE  # as in IPython, it holds for the cells below, too
+        self._flags |= code.co_flags & FUTURE  # as in IPython, it holds for the cells below, too
         return code
 
     def _driven(self, coroutine: Any, in_loop: bool) -> list[Failure]:
@@ -152,9 +176,14 @@ def new_namespace() -> dict[str, Any]:
     shell = Shell(namespace)
     shell.introduce()
     namespace.update(get_ipython=lambda: shell, display=lambda *args, **kwargs: None, In=[], Out={}, _="")
-    namespace.update(exit=_ends_nothing, quit=_ends_nothing)  # left at the end of a cell, they end a kernel, not a cell
+    # Python's own for people: they end a kernel and not a cell, or print much
+    namespace.update(dict.fromkeys(("exit", "quit", "help", "copyright", "credits", "license"), _does_nothing))
     namespace["__builtins__"] = builtins
     return namespace
 
 
-def _ends_nothing(*args: Any) -> None: ...
+def _does_nothing(*args: Any) -> None: ...
+
+
+def _is_definition(value: Any) -> bool:
+    return isinstance(value, types.FunctionType | type)

@@ -21,7 +21,7 @@ from typing import Any
 import gradlab
 
 from .backends import draw_without_a_screen
-from .cells import Cells, Failure, described, new_namespace
+from .cells import Cells, described, new_namespace
 from .codec import CodecError
 from .wire import HungUpError, receive, send
 
@@ -170,12 +170,12 @@ class Host:
         place.write_bytes(data)
 
     def op_open(self) -> None:
-        """Let imports find what lies beside the notebook, first of all, as Jupyter does; ours have been made."""
-        sys.path.insert(0, "")
+        """All files have been laid: let imports find them."""
+        self.cells.look_beside()
 
-    def op_run(self, label: str, source: str, only: list[int] | None, kind: str) -> list[Failure]:
+    def op_run(self, label: str, source: str, only: list[int] | None, kind: str, keeps: list[str]) -> dict[str, Any]:
         """Run one cell, or `only` some of its statements, and return those that failed."""
-        return self.cells.run(label, source, only, kind)
+        return self.cells.run(label, source, only, kind, keeps)
 
     def op_name(self, name: str) -> Any:
         """Return the value of a name in the notebook."""

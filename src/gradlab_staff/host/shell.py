@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
 import types
 from pathlib import Path
 from typing import Any
+
+from .missing import run_file
 
 __all__ = ["Shell"]
 
@@ -60,7 +63,9 @@ class Shell(Anything):
         """Do what a cell below ``%%name line`` does."""
         if name in ("writefile", "file"):
             words = shlex.split(line)
-            with Path(words[-1]).open("a" if words[0] in ("-a", "--append") else "w", encoding="utf-8") as file:
+            path = Path(words[-1])
+            path.parent.mkdir(parents=True, exist_ok=True)  # a command of the shell's may have made it, in Jupyter
+            with path.open("a" if words[0] in ("-a", "--append") else "w", encoding="utf-8") as file:
                 file.write(cell if cell.endswith("\n") else f"{cell}\n")
 
     def magic(self, line: str) -> None:
@@ -69,10 +74,28 @@ class Shell(Anything):
         self.run_line_magic(name, rest)
 
     def _run(self, words: list[str]) -> None:
-        """Run a script: in names of its own, which are the notebook's afterwards; with ``-i`` in the notebook's."""
-        names = [word for word in words if not word.startswith("-")]
-        path = Path(names[0]) if Path(names[0]).exists() else Path(f"{names[0]}.py")
-        space = self.user_ns if "-i" in words else {"__name__": "__main__", "__file__": str(path)}
-        exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), space)  # noqa: S102 (what IPython does)
+        """Run a script in names of its own, which are the notebook's afterwards, or with ``-i`` in the notebook's.
+
+        Another notebook is run in this one's names, too.
+        """
+        first = next(place for place, word in enumerate(words) if not word.startswith("-"))
+        name = words[first] if Path(words[first]).exists() else f"{words[first]}.py"
+        space = self.user_ns if "-i" in words[:first] else {"__name__": "__main__", "__file__": name}
+        arguments, sys.argv = sys.argv, words[first:]
+        try:
+            if name.endswith(".ipynb"):
+                for source in _sources(name):
+                    exec(compile(source, name, "exec", dont_inherit=True), self.user_ns)  # noqa: S102 (what IPython does)
+            else:
+                run_file(name, space)
+        finally:
+            sys.argv = arguments
         if space is not self.user_ns:
             self.user_ns.update({name: value for name, value in space.items() if not name.startswith("__")})
+
+
+def _sources(notebook: str) -> list[str]:
+    """Return the code cells of a notebook, without the lines that are IPython's."""
+    cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]).split("\n") for cell in cells if cell["cell_type"] == "code"]
+    return ["\n".join(line if line.lstrip()[:1] not in ("%", "!", "?") else "pass" for line in lines) for lines in code]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gradlab_staff.course.template import Template, binds, functions
 
-__all__ = ["needed_demonstrations"]
+__all__ = ["building_blocks", "needed_demonstrations"]
 
 _COMPREHENSIONS = {"dictcomp", "genexpr", "listcomp", "setcomp"}
 
@@ -40,17 +40,28 @@ def needed_demonstrations(template: Template, cells: Iterable[tuple[str, Sequenc
     shown = {name for names in template.demos.values() for name in names}
     if not any(shown & _names(node) for _, nodes in cells for node in nodes):
         return set()
-    written = [_statement(id, node) for id, nodes in cells for node in nodes]
+    written = _written(cells)
     own = {name for statement in written for name in statement.binds}
     helpers = {name for demo in template.demos for name in functions(template.cells[demo].source)}
     found: set[str] = set()
-    for statement in _needed(written):
+    for statement in (written[place] for place in _needed(written)):
         found |= _binding(template, statement.solution, statement.top | (statement.inner & helpers), own)
     return found
 
 
-def _needed(written: Sequence[_Statement]) -> list[_Statement]:
+def building_blocks(cells: Iterable[tuple[str, Sequence[ast.stmt]]]) -> set[ast.stmt]:
     """Return the statements that define something of a solution's, or something that such a statement reads."""
+    cells = list(cells)
+    nodes = [node for _, found in cells for node in found]
+    return {nodes[place] for place in _needed(_written(cells))}
+
+
+def _written(cells: Iterable[tuple[str, Sequence[ast.stmt]]]) -> list[_Statement]:
+    return [_statement(id, node) for id, nodes in cells for node in nodes]
+
+
+def _needed(written: Sequence[_Statement]) -> list[int]:
+    """Return the places of the statements that define something of a solution's, or something that these read."""
     binding = defaultdict(list)
     for place, statement in enumerate(written):
         for name in statement.binds:
@@ -62,7 +73,7 @@ def _needed(written: Sequence[_Statement]) -> list[_Statement]:
             if place not in needed:
                 needed.add(place)
                 asked += written[place].top | written[place].inner
-    return [written[place] for place in sorted(needed)]
+    return sorted(needed)
 
 
 def _binding(template: Template, id: str, names: set[str], known: set[str]) -> set[str]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from gradlab_staff.course import Assignment
-from gradlab_staff.course.magics import Plain, plain_python, read_cell
-from gradlab_staff.course.template import Template, binds, bound, exercise_of, statements
-from gradlab_staff.intake.demonstrations import needed_demonstrations
+from gradlab_staff.course.magics import MAX_SOURCE_CHARS, Plain, plain_python, read_cell
+from gradlab_staff.course.template import Template, binds, bound, exercise_of, functions, statements
+from gradlab_staff.intake.demonstrations import building_blocks, needed_demonstrations
 from gradlab_staff.intake.matching import Kind, Matched, MatchedCell
 from gradlab_staff.text import one_line
 
@@ -34,6 +34,8 @@ class Code:
     kind: Kind
     id: str = ""
     only: tuple[int, ...] | None = None
+    keeps: tuple[str, ...] = ()
+    """The functions and classes of exercises whose check stands above it: it takes their names for no value."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,11 @@ def plan(assignment: Assignment, matched: Matched) -> Plan:
     template = Template(assignment)
     placed = [_Placed.of(cell) for cell in matched.cells if cell.is_code and not cell.spare]
     read = [(cell, read_cell(cell.source)) for cell in placed if not _only_checks(cell.source)]
-    written = [_written(template, cell, plain) for cell, plain in read if plain.source]
+    written = _needed(template, [_written(template, cell, plain) for cell, plain in read if plain.source])
     demos = needed_demonstrations(template, ((_solution(cell), cell.run) for cell in written))
     given = [*_given(template, placed, demos)]
     return Plan(
-        code=tuple(_ordered(template, [*written, *given])),
+        code=tuple(_ordered(template, placed, [*written, *given])),
         warnings=(
             *_warnings(template, matched, placed, written),
             *_reading_warnings(matched, read),
@@ -131,6 +133,29 @@ def _written(template: Template, cell: _Placed, plain: Plain) -> _Placed:
     return replace(cell, kind=Kind.STUB) if cell.kind is Kind.SOLUTION and cell.released and alone else cell
 
 
+def _needed(template: Template, written: list[_Placed]) -> list[_Placed]:
+    """Return the cells; of what was added to demonstrations, only definitions and what a solution builds on.
+
+    Demonstrations are not run, so that what else was tried in them would fail.
+    """
+    tried = [cell for cell in written if cell.only and template.cells[cell.id].is_demo and not _solves(template, cell)]
+    if not tried:
+        return written
+    nodes = {id(cell): cell.run for cell in written}
+    blocks = building_blocks((_solution(cell), nodes[id(cell)]) for cell in written)
+    kept = {
+        id(cell): tuple(
+            place for place, node in zip(cell.only or (), nodes[id(cell)], strict=True) if bound(node) or node in blocks
+        )
+        for cell in tried
+    }
+    return [replace(cell, only=kept[id(cell)]) if id(cell) in kept else cell for cell in written]
+
+
+def _solves(template: Template, cell: _Placed) -> bool:
+    return any(template.solved_in(cell.source))
+
+
 def _solution(cell: _Placed) -> str:
     return cell.id if cell.kind is Kind.SOLUTION else ""
 
@@ -138,16 +163,13 @@ def _solution(cell: _Placed) -> str:
 def _added(template: Template, cell: _Placed) -> tuple[int, ...]:
     """Return the places of the statements that the student added to a locked cell, and that undo nothing of it.
 
-    Where a solution was merged into the cell, they are the whole of that. Of a demonstration that was changed, only new
-    definitions and imports are run: it is not run itself, so what was tried in it would fail.
+    Where a solution was merged into the cell, they are the whole of that.
     """
     known = statements(plain_python(template.cells[cell.id].source) or "")
     texts, names = set(map(_text, known)), {name: _imported(node).get(name) for node in known for name in binds(node)}
     added = [(place, node) for place, node in enumerate(statements(cell.source)) if _text(node) not in texts]
-    if not any(template.solved_in(cell.source)):
+    if not _solves(template, cell):
         added = [(place, node) for place, node in added if not _undoes(node, names)]
-        if template.cells[cell.id].is_demo:
-            added = [(place, node) for place, node in added if bound(node)]
     return tuple(place for place, _ in added)
 
 
@@ -186,15 +208,28 @@ def _is_check(node: ast.stmt) -> bool:
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "check"
 
 
-def _ordered(template: Template, cells: Sequence[_Placed]) -> Iterator[Code]:
+def _ordered(template: Template, placed: Sequence[_Placed], cells: Sequence[_Placed]) -> Iterator[Code]:
     """Yield the code to run, in order: at one place, the assignment's own comes first."""
     ours = (Kind.GIVEN, Kind.STUB)
+    places = {cell.id: cell.place for cell in placed if cell.id}
     code = sorted(cells, key=lambda cell: (cell.place, cell.kind not in ours, template.order.get(cell.id, 0)))
     return (
-        Code(cell.label, cell.source, cell.kind, cell.id, cell.only)
+        Code(cell.label, cell.source, cell.kind, cell.id, cell.only, _checked_above(template, cell, places))
         for cell in code
         if cell.source.strip() and cell.only != ()
     )
+
+
+def _checked_above(template: Template, cell: _Placed, places: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the functions and classes of the exercises whose check stands above a cell of the student's own."""
+    if cell.kind is not Kind.OWN:
+        return ()
+    above = [
+        id
+        for id in template.defines
+        if places.get(exercise_of(id), places.get(id, math.inf)) < cell.place and functions(template.cells[id].source)
+    ]
+    return tuple(sorted(name for id in above for name in template.defines[id]))
 
 
 def _given(template: Template, placed: Sequence[_Placed], demos: set[str]) -> Iterator[_Placed]:
@@ -223,10 +258,10 @@ def _warnings(
         yield "expected the assignment's cells, got none of them. All exercises count as not attempted."
         return
     yield from _missing(template, matched, {cell.id for cell in placed}, written)
-    for id, copies in _copies(placed, Kind.SOLUTION).items():
-        if len(copies) > 1:
-            numbers = ", ".join(f"{cell.place:g}" for cell in copies)
-            yield f"{id}: expected one cell, got cells {numbers}. Ran them all: the last definition counts."
+    for id, copies in _copies(written, Kind.SOLUTION).items():
+        numbers = [f"{cell.place:g}" for cell in copies if id in template.solved_in(cell.source)]
+        if len(numbers) > 1:
+            yield f"{id}: expected one cell, got cells {', '.join(numbers)}. Ran them all: the last definition counts."
     added = {cell.place: _lines(cell) for cell in written if cell.only}
     for cell in placed:
         if cell.kind is Kind.GIVEN and not cell.released and not template.cells[cell.id].is_demo:
@@ -264,6 +299,9 @@ def _reading_warnings(matched: Matched, read: Iterable[tuple[_Placed, Plain]]) -
     for cell, plain in read:
         if plain.language:
             yield f"{cell.label}: expected Python, got a cell for {plain.language}. Skipped the cell."
+        elif plain.fault and len(cell.source) > MAX_SOURCE_CHARS:
+            got = f"expected at most {MAX_SOURCE_CHARS} characters, got {len(cell.source)}"
+            yield f"{cell.label}: {got}. Skipped the cell."
         elif plain.fault:
             yield f"{cell.label}{_unread(plain.fault, matched.python)} Skipped the cell."
         if cell.kind is Kind.GIVEN and cell.released:

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -32,6 +32,7 @@ _STAMP = "timestamp.txt"
 _SECRET = ("submission_secret.txt",)  # nbgrader's exchange names feedback by it
 _ODD_STAMPS = (_STAMP, f"{_STAMP}.txt", "timestamp", "time stamp.txt", "timestamps.txt")
 _MAX_STAMP_BYTES = 1000
+_MAX_NOTEBOOKS = 4
 _MAX_NAME_BYTES = 1000  # of a path below the folder: the system allows 4096 for the whole
 _MAX_PART = 255  # bytes of a file's or folder's name
 
@@ -51,6 +52,8 @@ class Received:
     warnings: tuple[str, ...] = ()
     files: dict[str, Path] = field(default_factory=dict)
     digest: str = ""
+    notebooks: dict[str, Path] = field(default_factory=dict)
+    """Other notebooks, which the one that is graded may run: no page shows them."""
     has_work: bool = True
     time: datetime | None = None
     undated: bool = False
@@ -58,11 +61,13 @@ class Received:
     @property
     def beside(self) -> dict[str, Path]:
         """Return the files of the student's own: all but those that the exchange or a collector laid there."""
-        return {path: copy for path, copy in self.files.items() if path not in (_STAMP, *_SECRET)}
+        own = {path: copy for path, copy in self.files.items() if path not in (_STAMP, *_SECRET)}
+        return own | self.notebooks
 
     def discard(self) -> None:
         """Delete the copy: the verdict on it has been entered."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, _aside(self.folder)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
@@ -108,7 +113,21 @@ def _sorted_out(assignment: Assignment, chosen: Chosen, refused: list[str], into
     if left:
         named = one_line("; ".join(left), 600)
         warnings.append(f"not there when the notebook was run, though it was handed in: {named}.")
-    return _in_order(into, chosen.copy, chosen.file.path.name, warnings, files)
+    received = _in_order(into, chosen.copy, chosen.file.path.name, warnings, files)
+    notebooks = _copy_notebooks(others, chosen.file.path.parent, _aside(into))
+    return replace(received, notebooks=notebooks, digest=_digest(received.digest, notebooks))
+
+
+def _aside(folder: Path) -> Path:
+    """Return where other notebooks are copied: nbgrader would take them for the submission's."""
+    return folder.with_name(f"{folder.name}.notebooks")
+
+
+def _copy_notebooks(found: Sequence[HandedIn], base: PurePosixPath, into: Path) -> dict[str, Path]:
+    """Copy the other notebooks beside the one in `base`: a ``%run`` may ask for them."""
+    others = [file for file in found if file.is_notebook and not file.fault and file.path.is_relative_to(base)]
+    places = {str(file.path.relative_to(base)): file for file in others[:_MAX_NOTEBOOKS]}
+    return {path: into / path for path, file in places.items() if not copy_file(file, into / path, _MAX_FILE_BYTES)}
 
 
 def _nothing(into: Path, warnings: Sequence[str]) -> Received:
@@ -125,12 +144,18 @@ def _in_order(
     """Return the copy with its fingerprint: what it holds, and what there was to warn of."""
     into.mkdir(parents=True, exist_ok=True)
     files = files or {}
-    whole = hashlib.sha256(repr((name, *warnings)).encode())
-    for path, copy in (*([(name, notebook)] if notebook else []), *sorted(files.items())):
+    digest = _digest(repr((name, *warnings)), {name: notebook} if notebook else {})
+    return Received(into, notebook, name, tuple(warnings), files, _digest(digest, files))
+
+
+def _digest(said: str, files: Mapping[str, Path]) -> str:
+    """Return the fingerprint of some words, and of files with their paths."""
+    whole = hashlib.sha256(said.encode(errors="surrogatepass"))
+    for path, copy in sorted(files.items()):
         whole.update(path.encode(errors="surrogatepass") + b"\0")
         with copy.open("rb") as stream:
             whole.update(hashlib.file_digest(stream, "sha256").digest())
-    return Received(into, notebook, name, tuple(warnings), files, whole.hexdigest())
+    return whole.hexdigest()
 
 
 def _stamp(found: Sequence[HandedIn], into: Path) -> Stamp:

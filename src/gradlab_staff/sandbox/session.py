@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,10 @@ REQUEST_S = 60.0
 SESSION_S = 1200.0
 """How long a submission may keep us waiting in all: cells that are run again after each crash add up."""
 BAD_CELLS = 3
+_LATE = ("NameError", "ModuleNotFoundError", "FileNotFoundError")
+"""How a statement fails that may need a cell further down: it is tried again after that."""
+_MAX_TOLD = 100  # of what a host says that failed in one cell
+_QUOTED = re.compile(r"'(\w+)'")
 NESTED_CALLS = 8
 
 
@@ -50,6 +55,10 @@ class CellToRun(Protocol):
     @property
     def only(self) -> tuple[int, ...] | None:
         """Return the places of the statements to run; None for all of them."""
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """Return the names of exercises that have been checked above it: functions and classes, which they stay."""
 
 
 class Peer(Protocol):
@@ -187,12 +196,11 @@ class Session:
         self._at = 0, 0
         try:
             only = _places(repeated or cell.only, self._ends.get(number))
-            failed = _failed(
-                self._request(
-                    {"op": "run", "label": cell.label, "source": cell.source, "only": only, "kind": str(cell.kind)}
-                )
-            )
-            late = any(one.error.kind == "NameError" for one in failed)
+            request = {"label": cell.label, "source": cell.source, "kind": str(cell.kind), "keeps": list(cell.keeps)}
+            answer = self._request({"op": "run", "only": only, **request})
+            failed, missing = _failed(answer)
+            self._report_missing(cell, missing)
+            late = any(one.error.kind in _LATE for one in failed)
             if late and not repeated and number not in self._not_again:
                 return [one.place for one in failed]
             self._report(cell, [one for one in failed if not one.error.stub])
@@ -207,15 +215,22 @@ class Session:
             self.deadline = outer
         return []
 
+    def _report_missing(self, cell: CellToRun, missing: Sequence[str]) -> None:
+        """Warn of what a module beside the notebook imports and grading has not."""
+        for text in missing:
+            self._warn(f"{cell.label}: {text}. Went on without it. Grading has {self.setup.packages.listed}.")
+
     def _report(self, cell: CellToRun, failed: Sequence[_Failed]) -> None:
         """Warn of the statements of a cell that failed: of the first, with its reason, and where the others are."""
         if not failed:
             return
         first, *others = failed
-        reason = f"{first.error.kind}: {first.error.message}".removesuffix(".")
+        reason = ": ".join(filter(None, (first.error.kind, first.error.message))).removesuffix(".")
+        if first.error.kind == "NameError" and (name := _QUOTED.search(reason)) and name[1] in self.setup.shown:
+            reason += " (a demonstration defines it, and grading runs none that no solution needs)"
         has = f" Grading has {self.setup.packages.listed}." if first.error.kind == "ModuleNotFoundError" else ""
-        lines = ", ".join(str(other.line) for other in others)
-        more = f" Also skipped, line{'s' * (len(others) > 1)} {lines}: what failed there." if others else ""
+        lines = ", ".join(dict.fromkeys(str(other.line) for other in others if other.line != first.line))
+        more = f" Also skipped, line{'s' * (',' in lines)} {lines}: what failed there." if lines else ""
         self._warn(f"{cell.label}, line {first.line}: {reason}. Skipped this statement.{has}{more}")
 
     def _end(self, number: int, what: str, *, again: bool) -> None:
@@ -390,10 +405,15 @@ class _Failed:
     error: SubmissionError
 
 
-def _failed(answer: Any) -> list[_Failed]:
-    """Return the statements that failed, from an answer that may hold anything."""
-    items = [item for item in (answer if type(answer) is list else []) if type(item) is list and len(item) == 3]
-    return [_Failed(*_place(item[:2]), submission_error(item[2])) for item in items[:100]]
+def _failed(answer: Any) -> tuple[list[_Failed], list[str]]:
+    """Return the statements that failed, and what was missing beside, from an answer that may hold anything."""
+    fields = answer if type(answer) is dict else {}
+    failed, missing = (value if type(value := fields.get(key)) is list else [] for key in ("failed", "missing"))
+    items = [item for item in failed if type(item) is list and len(item) == 3]
+    return (
+        [_Failed(*_place(item[:2]), submission_error(item[2])) for item in items[:_MAX_TOLD]],
+        [clean(text, 300) for text in missing[:_MAX_TOLD] if type(text) is str],
+    )
 
 
 def _place(pair: Any) -> tuple[int, int]:

@@ -16,11 +16,13 @@ __all__ = ["Setup"]
 class Setup:
     """The packages that a host's code may import, the files in its working folder by their paths, and its limits.
 
-    The folders `hidden` are empty for it, should it see what is around them. Where `unsafe`, there is no sandbox.
+    The folders `hidden` are empty for it, should it see what is around them. The names `shown` are those that
+    demonstrations define. Where `unsafe`, there is no sandbox.
     """
 
     packages: Packages = field(default_factory=lambda: Packages(("numpy",)))
     files: Mapping[str, Path] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     hidden: tuple[Path, ...] = ()
+    shown: frozenset[str] = frozenset()
     unsafe: bool = False

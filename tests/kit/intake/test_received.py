@@ -559,3 +559,16 @@ def test_what_there_is_no_room_for_is_named(handed_in, copy, monkeypatch):
         "not there when the notebook was run, though it was handed in: "
         "big.npy (it has 4 MiB, and 3 MiB are read at most); link.txt (a symbolic link)."
     )
+
+
+def test_other_notebooks_are_there_to_be_run(handed_in, copy):
+    """A few, for `%run`: the code finds them, no page shows them, and the verdict depends on them."""
+    folder = handed_in({"tiny.ipynb": "solved.ipynb", "helpers.ipynb": b'{"cells": []}', "sub/more.ipynb": b"{}"})
+    got = copy(folder)
+    assert set(got.beside) == {"helpers.ipynb", "sub/more.ipynb"}
+    assert got.files == {}
+    assert [path.name for path in got.folder.iterdir()] == ["tiny.ipynb"]
+    (folder / "helpers.ipynb").write_bytes(b'{"cells": [1]}')
+    assert copy(folder).digest != got.digest
+    got.discard()
+    assert not got.beside["helpers.ipynb"].exists()

@@ -1,5 +1,6 @@
 """A notebook's cells in a real host: as in IPython, and a statement that fails costs that statement."""
 
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -17,6 +18,7 @@ class Cell:
     id: str = ""
     kind: str = "own"
     only: tuple[int, ...] | None = None
+    keeps: tuple[str, ...] = ()
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ def test_await_at_the_top_level(notebook):
     )
     assert (nb.x, nb.y, nb.z, nb.w) == (3, 3, [3, 3], 1)
     assert nb.state() == (True, True)
-    assert warnings(nb) == ["cell 5, line 3: SystemExit: . Skipped this statement."]
+    assert warnings(nb) == ["cell 5, line 3: SystemExit. Skipped this statement."]
 
 
 def test_future_statements_hold_for_the_cells_below(notebook):
@@ -232,3 +234,76 @@ def test_interactive_backends_draw_to_nowhere(notebook):
     )
     assert nb.f() == 1
     assert warnings(nb) == []
+
+
+def test_a_missing_package_costs_only_what_computes_with_it(notebook):
+    """Not an annotation, a default, a decorator or a class that is never made."""
+    nb = notebook(
+        "import torch, torch.nn as nn\nimport os.path\nfrom jaxtyping import Float",
+        "@torch.no_grad()\n@nn.wraps\ndef f(x: torch.Tensor | None, y: Float[int, 'n'] = torch.device('cpu')) -> 'x':\n"
+        "    return isinstance(x, torch.Tensor), x",
+        "torch.manual_seed(0)\nwith torch.no_grad(): seen = 1\nfor batch in torch.load('x'): seen = 2\n"
+        "device = 'cuda' if torch.cuda.is_available() else 'cpu'",
+        "class Net(nn.Module):\n    def forward(self): return 3\ndef g(x): return torch.relu(x)",
+        "has = hasattr(torch, '__len__') or callable(getattr(torch, '__array__', None))\n"
+        "try:\n    import jax\n    jax_is = True\nexcept ImportError:\n    jax_is = False",
+    )
+    assert nb.f(7) == (False, 7)
+    assert (nb.seen, nb.device, nb.has, nb.jax_is) == (1, "cpu", False, False)
+    assert nb.Net().forward() == 3
+    with pytest.raises(SubmissionError, match=r"ModuleNotFoundError: No module named 'torch', which torch.relu is of"):
+        nb.g(1)
+    assert warnings(nb) == [
+        "cell 1, line 1: ModuleNotFoundError: No module named 'torch'. Skipped this statement. Grading has numpy. "
+        "Also skipped, line 3: what failed there."
+    ]
+
+
+def test_a_module_beside_may_import_what_is_missing(notebook, tmp_path):
+    """As a cell may; what it computes without that is there."""
+    (tmp_path / "mine.py").write_text("import pandas as pd\nfrom .part import two\ndef show(x: pd.DataFrame): pass\n")
+    (tmp_path / "part.py").write_text("from __future__ import annotations\nimport seaborn\ntwo = 2\nraised = 1\n")
+    (tmp_path / "broken.py").write_text("one = 1\nraise ValueError('no')\n")
+    nb = notebook(
+        "from pkg.mine import two, show\nimport pkg.part",
+        "import broken",
+        "get_ipython().run_line_magic('run', 'pkg/part.py 0.5')\nimport sys",
+        files={"pkg/__init__.py": tmp_path / "empty", "pkg/mine.py": tmp_path / "mine.py"}
+        | {"pkg/part.py": tmp_path / "part.py", "broken.py": tmp_path / "broken.py"}
+        if (tmp_path / "empty").write_text("") == 0
+        else {},
+    )
+    assert (nb.two, nb.raised) == (2, 1)
+    assert warnings(nb) == [
+        "cell 1: mine.py, line 1: No module named 'pandas'. Went on without it. Grading has numpy.",
+        "cell 1: part.py, line 2: No module named 'seaborn'. Went on without it. Grading has numpy.",
+        "cell 2, line 1: ValueError: no. Skipped this statement.",
+        "cell 3: part.py, line 2: No module named 'seaborn'. Went on without it. Grading has numpy.",
+    ]
+
+
+def test_scripts_and_notebooks_are_run(notebook, tmp_path):
+    """With their arguments; another notebook runs in this one's names."""
+    (tmp_path / "script.py").write_text("import sys\nshare = float(sys.argv[1])\n")
+    cells = [{"cell_type": "code", "source": ["%matplotlib inline\n", "def helper():\n", "    return base"]}]
+    (tmp_path / "other.ipynb").write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": "x"}, *cells]}))
+    nb = notebook(
+        "base = 4",
+        "get_ipython().run_line_magic('run', 'script.py 0.5')\nget_ipython().run_line_magic('run', './other.ipynb')",
+        "get_ipython().run_cell_magic('writefile', 'src/deep/made.py', 'x = 1')\nfrom src.deep.made import x",
+        "from late import y",
+        "get_ipython().run_cell_magic('writefile', 'late.py', 'y = 2')",
+        "help(helper)",
+        files={name: tmp_path / name for name in ("script.py", "other.ipynb")},
+    )
+    assert (nb.share, nb.helper(), nb.x, nb.y) == (0.5, 4, 1, 2)
+    assert warnings(nb) == []
+
+
+def test_a_name_that_a_demonstration_defines_is_told_as_such(notebook):
+    """It costs nothing, and nothing was forgotten."""
+    nb = notebook("print(data.shape)", shown=frozenset({"data"}))
+    assert warnings(nb) == [
+        "cell 1, line 1: NameError: name 'data' is not defined (a demonstration defines it, and grading runs none that "
+        "no solution needs). Skipped this statement."
+    ]

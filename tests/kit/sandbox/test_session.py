@@ -25,6 +25,7 @@ class Cell:
     id: str = ""
     kind: str = "own"
     only: tuple[int, ...] | None = None
+    keeps: tuple[str, ...] = ()
 
 
 @pytest.fixture
