@@ -114,6 +114,11 @@ class Template:
             if cell.id and cell.is_solution and cell.cell_type == "code"
         }
 
+    @cached_property
+    def functions(self) -> frozenset[str]:
+        """Return the functions and classes of all exercises."""
+        return frozenset(name for id in self.defines for name in functions(self._sources[id]))
+
     def solved_in(self, source: str) -> Iterator[str]:
         """Yield the ids of the solution cells of which `source` defines a function or class, or all variables.
 

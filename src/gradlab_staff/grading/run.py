@@ -194,12 +194,14 @@ def open_run(assignment: Assignment, notebook: Matched, options: GradeOptions | 
     """Return a run of the hidden graders on a submission's notebook, ready to begin; close it in the end."""
     options = options or GradeOptions()
     planned = plan(assignment, notebook)
+    template = Template(assignment)
     setup = Setup(
         packages=packages_of(assignment),
         files={**supporting_files(assignment), **notebook.beside},
         limits=options.limits,
         hidden=(assignment.course.root,),
-        shown=frozenset(name for names in Template(assignment).demos.values() for name in names),
+        shown=frozenset(name for names in template.demos.values() for name in names),
+        defined=template.functions,
         unsafe=options.unsafe_no_sandbox,
     )
     submission = open_submission(planned.code, setup)

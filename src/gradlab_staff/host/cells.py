@@ -58,7 +58,7 @@ class Cells:
         """Run the statements of a cell, or `only` some; return those that failed, and what was missing beside.
 
         A blank ends the cell. The names that a cell of `kind` "given" binds are the assignment's own. A "stub" takes no
-        name from the student. Where a cell binds a name that it `keeps` to a value (``dropout = 0.5`` below the check
+        name from the student. Where a cell binds a name that it `keeps` to a value (``dropout = 0.5``, below the check
         of that exercise), the function or class of that name is the exercise's all the same.
 
         Raises

@@ -68,6 +68,10 @@ class Shell(Anything):
             with path.open("a" if words[0] in ("-a", "--append") else "w", encoding="utf-8") as file:
                 file.write(cell if cell.endswith("\n") else f"{cell}\n")
 
+    def run_cell(self, source: str, *_: Any, **__: Any) -> None:
+        """Run code in the notebook's names."""
+        exec(compile(source, "cell", "exec", dont_inherit=True), self.user_ns)  # noqa: S102 (what IPython does)
+
     def magic(self, line: str) -> None:
         """Do what ``%line`` does."""
         name, _, rest = line.lstrip("%").partition(" ")

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from gradlab_staff.course import Assignment
 from gradlab_staff.course.magics import MAX_SOURCE_CHARS, Plain, plain_python, read_cell
-from gradlab_staff.course.template import Template, binds, bound, exercise_of, functions, statements
+from gradlab_staff.course.template import Template, binds, bound, exercise_of, statements
 from gradlab_staff.intake.demonstrations import building_blocks, needed_demonstrations
 from gradlab_staff.intake.matching import Kind, Matched, MatchedCell
 from gradlab_staff.text import one_line
@@ -34,8 +34,6 @@ class Code:
     kind: Kind
     id: str = ""
     only: tuple[int, ...] | None = None
-    keeps: tuple[str, ...] = ()
-    """The functions and classes of exercises whose check stands above it: it takes their names for no value."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def plan(assignment: Assignment, matched: Matched) -> Plan:
     demos = needed_demonstrations(template, ((_solution(cell), cell.run) for cell in written))
     given = [*_given(template, placed, demos)]
     return Plan(
-        code=tuple(_ordered(template, placed, [*written, *given])),
+        code=tuple(_ordered(template, [*written, *given])),
         warnings=(
             *_warnings(template, matched, placed, written),
             *_reading_warnings(matched, read),
@@ -208,28 +206,15 @@ def _is_check(node: ast.stmt) -> bool:
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "check"
 
 
-def _ordered(template: Template, placed: Sequence[_Placed], cells: Sequence[_Placed]) -> Iterator[Code]:
+def _ordered(template: Template, cells: Sequence[_Placed]) -> Iterator[Code]:
     """Yield the code to run, in order: at one place, the assignment's own comes first."""
     ours = (Kind.GIVEN, Kind.STUB)
-    places = {cell.id: cell.place for cell in placed if cell.id}
     code = sorted(cells, key=lambda cell: (cell.place, cell.kind not in ours, template.order.get(cell.id, 0)))
     return (
-        Code(cell.label, cell.source, cell.kind, cell.id, cell.only, _checked_above(template, cell, places))
+        Code(cell.label, cell.source, cell.kind, cell.id, cell.only)
         for cell in code
         if cell.source.strip() and cell.only != ()
     )
-
-
-def _checked_above(template: Template, cell: _Placed, places: Mapping[str, float]) -> tuple[str, ...]:
-    """Return the functions and classes of the exercises whose check stands above a cell of the student's own."""
-    if cell.kind is not Kind.OWN:
-        return ()
-    above = [
-        id
-        for id in template.defines
-        if places.get(exercise_of(id), places.get(id, math.inf)) < cell.place and functions(template.cells[id].source)
-    ]
-    return tuple(sorted(name for id in above for name in template.defines[id]))
 
 
 def _given(template: Template, placed: Sequence[_Placed], demos: set[str]) -> Iterator[_Placed]:

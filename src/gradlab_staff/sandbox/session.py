@@ -30,6 +30,9 @@ REQUEST_S = 60.0
 SESSION_S = 1200.0
 """How long a submission may keep us waiting in all: cells that are run again after each crash add up."""
 BAD_CELLS = 3
+"""After so many cells that hung or ended the process, others of the student's own get less time; after twice as many,
+none."""
+AFTER_BAD_S = 3.0
 _LATE = ("NameError", "ModuleNotFoundError", "FileNotFoundError")
 """How a statement fails that may need a cell further down: it is tried again after that."""
 _MAX_TOLD = 100  # of what a host says that failed in one cell
@@ -55,10 +58,6 @@ class CellToRun(Protocol):
     @property
     def only(self) -> tuple[int, ...] | None:
         """Return the places of the statements to run; None for all of them."""
-
-    @property
-    def keeps(self) -> tuple[str, ...]:
-        """Return the names of exercises that have been checked above it: functions and classes, which they stay."""
 
 
 class Peer(Protocol):
@@ -192,11 +191,14 @@ class Session:
         if self.sandbox is None:
             return []
         cell = self.cells[number]
-        outer, self.deadline = self.deadline, time.monotonic() + self.cell_s
+        bad = len(self._ends) >= BAD_CELLS and not cell.id
+        limit_s = min(self.cell_s, AFTER_BAD_S) if bad else self.cell_s
+        outer, self.deadline = self.deadline, time.monotonic() + limit_s
         self._at = 0, 0
         try:
             only = _places(repeated or cell.only, self._ends.get(number))
-            request = {"label": cell.label, "source": cell.source, "kind": str(cell.kind), "keeps": list(cell.keeps)}
+            keeps = sorted(self.setup.defined) if cell.kind == "own" else []
+            request = {"label": cell.label, "source": cell.source, "kind": str(cell.kind), "keeps": keeps}
             answer = self._request({"op": "run", "only": only, **request})
             failed, missing = _failed(answer)
             self._report_missing(cell, missing)
@@ -207,7 +209,7 @@ class Session:
         except SubmissionError as error:
             self._warn(f"{cell.label}: {error.kind}: {error.message}. Skipped the cell.")
         except HostTimedOutError:
-            self._end(number, f"did not end within {self.cell_s:g} s", again=bool(repeated))
+            self._end(number, f"did not end within {limit_s:g} s", again=bool(repeated))
         except HostDiedError as error:
             why = f" ({error})" if error.limit_exceeded else ""
             self._end(number, f"ended the process that ran it{why}", again=bool(repeated))
@@ -249,7 +251,7 @@ class Session:
             return
         self._ends[number] = place if place < self._ends.get(number, MAX_SOURCE_CHARS) else 0
         self._warn(f"{cell.label}{where}: {what}. Skipped the cell from there on.")
-        if len(self._ends) >= BAD_CELLS:
+        if len(self._ends) >= 2 * BAD_CELLS:
             later = [
                 other
                 for other in range(number + 1, len(self.cells))
@@ -257,7 +259,7 @@ class Session:
             ]
             if later:
                 labels = ", ".join(self.cells[other].label for other in later)
-                self._warn(f"{labels}: skipped too, after {BAD_CELLS} cells that hung or ended the process.")
+                self._warn(f"{labels}: skipped too, after {2 * BAD_CELLS} cells that hung or ended the process.")
             self._ends |= dict.fromkeys(later, 0)
 
     def _warn(self, text: str) -> None:

@@ -17,7 +17,8 @@ class Setup:
     """The packages that a host's code may import, the files in its working folder by their paths, and its limits.
 
     The folders `hidden` are empty for it, should it see what is around them. The names `shown` are those that
-    demonstrations define. Where `unsafe`, there is no sandbox.
+    demonstrations define; `defined` are the functions and classes of exercises, which no cell of the student's own
+    takes for a value. Where `unsafe`, there is no sandbox.
     """
 
     packages: Packages = field(default_factory=lambda: Packages(("numpy",)))
@@ -25,4 +26,5 @@ class Setup:
     limits: Limits = field(default_factory=Limits)
     hidden: tuple[Path, ...] = ()
     shown: frozenset[str] = frozenset()
+    defined: frozenset[str] = frozenset()
     unsafe: bool = False

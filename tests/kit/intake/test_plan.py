@@ -49,7 +49,8 @@ def run(planned: Plan) -> dict[str, Any]:
     """The names after running a plan as a host does."""
     cells = Cells({})
     for code in planned.code:
-        cells.run(code.label, code.source, code.only, code.kind, code.keeps)
+        keeps = ("double",) if code.kind is Kind.OWN else ()
+        cells.run(code.label, code.source, code.only, code.kind, keeps)
     cells.finish()
     return cells.namespace
 

@@ -18,7 +18,6 @@ class Cell:
     id: str = ""
     kind: str = "own"
     only: tuple[int, ...] | None = None
-    keeps: tuple[str, ...] = ()
 
 
 @pytest.fixture
@@ -307,3 +306,16 @@ def test_a_name_that_a_demonstration_defines_is_told_as_such(notebook):
         "cell 1, line 1: NameError: name 'data' is not defined (a demonstration defines it, and grading runs none that "
         "no solution needs). Skipped this statement."
     ]
+
+
+def test_a_value_takes_no_exercise_its_name(notebook):
+    """Neither in a cell below, nor where a cell above is tried again after it; a function does."""
+    nb = notebook(
+        "f, again = f(1), 2",
+        "def f(x): return x",
+        "def g(): return 1",
+        "g = 2",
+        "g = lambda: 3",
+        defined=frozenset({"f", "g"}),
+    )
+    assert (nb.f(7), nb.again, nb.g()) == (7, 2, 3)

@@ -59,7 +59,6 @@ class Cell:
     id: str = ""
     kind: str = "own"
     only: tuple[int, ...] | None = None
-    keeps: tuple[str, ...] = ()
 
 
 @pytest.fixture
