@@ -23,7 +23,7 @@ _ADDED_WORDS = 3  # fewer are a correction of the instructor's prose, and nobody
 _NEW = 0.5  # of the words of a line that was added whole: then one may be the answer
 _PICTURE = re.compile(r"!\[|<img", re.IGNORECASE)
 _LABEL = re.compile(
-    r"^\W{0,9}(?:[^\W\d]{1,20}[ \t]{1,3}){0,2}[^\W\d]{0,20}[ \t]{0,3}(\d{1,2})[ \t]{0,3}[.):]", re.MULTILINE
+    r"^\W{0,9}(?:[^\W\d]{1,20}[ \t]{1,3}){0,2}[^\W\d]{0,20}[ \t]{0,3}(\d{1,2})[ \t*_]{0,3}[.):]", re.MULTILINE
 )
 _MAX_PICTURES = 20  # that are attached to one cell and have no link
 
@@ -31,17 +31,20 @@ _MAX_PICTURES = 20  # that are attached to one cell and have no link
 def with_answers(assignment: Assignment, cells: Sequence[MatchedCell]) -> list[MatchedCell]:
     """Return the cells with what is written in them in words, and the question of which that is a part of the answer.
 
-    Words are markdown, raw text, and code that is no program: comments and strings, or no Python at all; right below a
-    question that is left open, also those in a program (``print("Because …")``). The assignment's own prose, known by
-    its text, is nobody's answer; what was added to it is.
+    Words are markdown, raw text, and code that is no program: comments and strings, or no Python at all. Below a
+    question that is left open also whatever a program says, in a comment, a string or a name (``print("Because …")``).
+    The assignment's own prose, known by its text, is nobody's answer; what was added to it is.
 
     They belong to a question if they stand between it and the next cell of the assignment's that is known: *it* is the
     question's cell, or its text (the prose above it, from the last heading on). Also if they stand right above its
     cell, where it has been deleted, or in prose of the assignment's beside it. Words that so belong to no question, or
     to two, are unplaced: every question that is left unanswered goes to a person then, who is shown them. So an answer
     is never a zero that nobody has seen; and what it costs is one look at each student who has left a question open and
-    has written something elsewhere. (Edits of the assignment's prose that stands elsewhere are nothing: a release may
-    have been renewed since the student fetched it.)
+    has written something elsewhere.
+
+    For the same reason an open question is shown what is perhaps its answer, though it stands in another place: in the
+    answer of the question beside it, or in the comments and strings of the code above it. Of the assignment's cells
+    that stand elsewhere only what was added to the whole of them counts: of an older release, other lines are missing.
     """
     placing = _Placing(Release.of(assignment), list(cells))
     placing.find_prose()
