@@ -33,7 +33,9 @@ _SAYS = re.compile(r"[^\W_]|!\[|<img|[^\x00-\x7f\s\u200b-\u200f\ufeff]", re.IGNO
 
 _PROSE_MAGIC = re.compile(r"\s*%%(?:markdown|latex|html)\b", re.IGNORECASE)
 _FILE_MAGIC = re.compile(r"\s*%%(?:write)?file\b[^\n]*\n(.*)", re.DOTALL)
-_ECHO = re.compile(r"^\s*(?:!.*|%%(?:bash|sh|script|system|sx|cmd|!).*[\s\S]*)\b(?:echo|printf|cat\s*<<)", re.MULTILINE)
+_SHELL_CELL = re.compile(r"\s*%%(?:bash|sh|script|system|sx|cmd|!)")
+_WRITES = r"\b(?:echo|printf|cat[ \t]*<<)"
+_ECHO, _ECHO_LINE = re.compile(_WRITES), re.compile(rf"^[ \t]*!.*{_WRITES}", re.MULTILINE)
 _MAGIC = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|^[ \t]*[\w.]+\?{1,2}[ \t]*$", re.MULTILINE)  # of IPython: not words
 _COMMENT = re.compile(r"^[ \t]*#[ \t]?", re.MULTILINE)
 _OF_TOOLS = re.compile(r"[ \t]*(?:[%!]|@(?:title|param)\b|(?:TODO|FIXME|XXX)\b\W*$|YOUR CODE HERE)", re.IGNORECASE)
@@ -42,8 +44,9 @@ _KEYWORD = re.compile(
     r"\b(?:and|as|assert|async|await|case|class|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda"
     r"|match|nonlocal|not|or|print|raise|return|try|type|while|with|yield)\b"
 )
-_CODE = re.compile(r"\w[(\[]|=|^\s*(?:def|class|for|while|if|import|from|return|with|try)\b", re.MULTILINE)
+_CODE = re.compile(r"\w[(\[]|=|^[ \t]*(?:def|class|for|while|if|import|from|return|with|try)\b", re.MULTILINE)
 _TWO_WORDS = re.compile(rf"\b[^\W\d]\w*[ \t]+[^\W\d]|[{_CJK}]")  # side by side: never in a program
+_ASIDE = re.compile(r"\w[ \t]\(")  # "Noise (in training)", which parses as a call
 _PROGRAM = ast.Assign | ast.AugAssign | ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom | ast.Call
 _BARE = (ast.Name, ast.Constant, ast.expr_context, ast.Tuple, ast.List, ast.Set, ast.BoolOp, ast.BinOp, ast.UnaryOp,
          ast.Compare, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)  # fmt: skip
@@ -110,14 +113,16 @@ def may_answer(source: str) -> bool:
     if file := _FILE_MAGIC.match(source):
         return bool(words_of(file[1])) and not _is_program(file[1])
     plain = plain_python(source)
-    if _ECHO.search(source) or plain is None:
-        return bool(_ECHO.search(source))
+    if _ECHO_LINE.search(source) or (_SHELL_CELL.match(source) and _ECHO.search(source)):
+        return True
+    if plain is None:  # another language
+        return False
     found = statements(plain)
     if not found and _has_code_lines(plain):
         return bool(words_of(plain))
     if any(_is_remark(text) for text in _comments(plain)):
         return True
-    return any(words_of(text) for text in _strings(found)) or (bool(found) and all(_is_bare(node) for node in found))
+    return any(words_of(text) for text in _strings(found)) or _are_bare(found, plain)
 
 
 def words_in(source: str) -> list[str]:
@@ -136,6 +141,10 @@ def _is_text(value: ast.expr) -> bool:
     return isinstance(value, ast.JoinedStr) or (isinstance(value, ast.Constant) and isinstance(value.value, str))
 
 
+def _are_bare(nodes: list[ast.stmt], source: str) -> bool:
+    return bool(nodes and words_of(source)) and all(map(_is_bare, nodes))
+
+
 def _is_bare(node: ast.stmt) -> bool:
     """Return whether a statement does nothing: words that parse, ``Dropout, averaging``, ``Answer: noise``."""
     parts = [node.annotation] if isinstance(node, ast.AnnAssign) and node.value is None else []
@@ -145,7 +154,7 @@ def _is_bare(node: ast.stmt) -> bool:
 
 def _is_program(text: str) -> bool:
     """Return whether text is Python that does something, or looks something up (``data.shape``)."""
-    found = statements(text)
+    found = [] if _ASIDE.search(_KEYWORD.sub(";", text)) else statements(text)
     first = found[0] if len(found) == 1 and not re.search(r"\s", text.strip()) else None
     if isinstance(first, ast.Expr) and isinstance(first.value, ast.Attribute | ast.Subscript):
         return True

@@ -1,5 +1,6 @@
 """Which question it is that a student's words answer: wherever they stand, on all assignments, with and without ids."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -143,7 +144,14 @@ UNPLACED = {
 }
 SHORT_ANSWERS = [
     *("noise and averaging", "Dropout, averaging", "Overfitting", "Answer: noise", "1, 3", "因为训练时有随机失活"),
-    *("x  # noise", 'print("Overfitting")', 'Image("answer.png")', 'plt.imshow(plt.imread("a.png"))', "!echo noise"),
+    *(
+        "# Noise (in training)",
+        "x  # noise",
+        'print("Overfitting")',
+        'Image("answer.png")',
+        'plt.imshow(plt.imread("a.png"))',
+        "!echo noise",
+    ),
     *("%%bash\necho noise", "# E[x] = p x", "E[x] = p x"),
 ]
 TOOLS = {
@@ -274,6 +282,25 @@ def test_many_cells_take_no_time(cell: Cell) -> None:
     """Ten thousand cells are placed in about a second."""
     found = read("dropout", lambda cells: [*cells, *[cell] * 9900], stripped=False)
     assert len(found.cells) > 9900
+
+
+HOSTILE = [
+    "\n" * 30_000 + "words without code",
+    "%%bash\n" * 4000,
+    "!" * 30_000,
+    "<a " * 10_000,
+    "a (" * 10_000,
+    '"' * 30_000,
+]
+
+
+@pytest.mark.parametrize("source", HOSTILE)
+@pytest.mark.parametrize(("kind", "count"), [("code", 8), ("raw", 50), ("markdown", 50)])
+def test_what_takes_long_to_search_takes_no_time(source: str, kind: str, count: int) -> None:
+    """Blank lines, unclosed tags and quotes: each is looked through once."""
+    started = time.process_time()
+    read("dropout", inserted(1, *[text(source, kind)] * count), stripped=False)
+    assert time.process_time() - started < 10
 
 
 @assignments
