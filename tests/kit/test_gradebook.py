@@ -427,6 +427,30 @@ class TestAnswers:
         assert graded_cells(tiny)[0]["source"] == "My notes.\n\n- *Because.*"
         assert page(tiny).count("- *Because.*") == 2
 
+    def test_a_comment_in_the_code_above_a_question_is_seen(self, tiny: Assignment) -> None:
+        """It is quoted with the question, and stays in its cell; the question goes to a person."""
+        cells = solve(released_cells(tiny), SOLVED)["cells"]
+        named = by_id(cells)
+        named["inline_question_1"]["source"] = by_id(released_cells(tiny))["inline_question_1"]["source"]
+        last = [cell for cell in cells if cell["cell_type"] == "code"][-1]
+        last["source"] = "".join(last["source"]) + "\n# Because <it> averages over the epoch."
+        submit(tiny, "student_01", notebook(cells))
+        enter(tiny, verdict())
+        assert grades(tiny)["inline_question_1"] == (None, None, None, 1)
+        source = by_id(graded_cells(tiny))["inline_question_1"]["source"]
+        assert "Nothing was written here" in source
+        assert "> Because < it> averages over the epoch." in source
+
+    def test_a_picture_without_a_link_is_seen(self, tiny: Assignment) -> None:
+        """It is attached to the question's cell, and its link is lost."""
+        cells = solve(released_cells(tiny), {})["cells"]
+        cells[-1]["attachments"] = {"my plot.png": {"image/png": encoded(png())}}
+        submit(tiny, "student_01", notebook(cells))
+        enter(tiny, verdict())
+        assert grades(tiny)["inline_question_1"] == (None, None, None, 1)
+        link = f'src="data:image/png;base64,{encoded(png())}"'
+        assert (link in formgrader(tiny), link in page(tiny)) == (True, True)
+
     def test_an_answered_question_is_not_asked_about_twice(self, tiny: Assignment) -> None:
         """What stands elsewhere is the student's business then."""
         cells = solve(released_cells(tiny), SOLVED)["cells"]

@@ -170,9 +170,9 @@ class _Writing:
         return _prose("markdown", known.metadata, "\n\n".join(dict.fromkeys(texts)), prose.attachments)
 
     def _unanswered(self, known: ReleasedCell) -> dict[str, Any]:
-        """Return a question's cell as released, with what the student wrote that could not be placed, if anything."""
+        """Return a question's cell as released, with what was written elsewhere and may answer it, if anything."""
         prose = SafeProse(self.work.beside, self.album, dict(known.attachments))
-        unplaced = self.work.unplaced
+        unplaced = self.work.perhaps(known.id)
         if not unplaced:
             return _prose("markdown", known.metadata, known.source, known.attachments)
         texts, room = [known.source, _PERHAPS], _MAX_UNPLACED_CHARS

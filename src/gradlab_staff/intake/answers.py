@@ -6,121 +6,63 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from urllib.parse import quote, unquote
 
-from gradlab_staff.course import Assignment, Cell
-from gradlab_staff.course.template import UNANSWERED, normal, released_text
+from gradlab_staff.course import Assignment
+from gradlab_staff.course.template import normal
 from gradlab_staff.intake.matched import Kind, MatchedCell
-from gradlab_staff.intake.words import fenced, is_program, is_prose, says_words, words_of
+from gradlab_staff.intake.release import Release
+from gradlab_staff.intake.words import fenced, is_code, is_prose, may_answer, says, words_in, words_of
 
 __all__ = ["with_answers"]
 
 _MAX_RAW_CHARS = 256 << 10  # of raw cells: each is parsed
 _MAX_COMPARED = 200  # cells of a submission that are compared with prose that is missing
 _LIKE = 0.6  # of the words of a released text: then a cell is that text, edited
-_MIN_WORDS = 5  # of a text that is known by its words
 _ADDED_WORDS = 3  # fewer are a correction of the instructor's prose, and nobody's answer
 _NEW = 0.5  # of the words of a line that was added whole: then one may be the answer
 _PICTURE = re.compile(r"!\[|<img", re.IGNORECASE)
-_SAYS = re.compile(r"\w|!\[", re.IGNORECASE)
-_HEADING = re.compile(r"\s*#{1,6}\s")
+_LABEL = re.compile(
+    r"^\W{0,9}(?:[^\W\d]{1,20}[ \t]{1,3}){0,2}[^\W\d]{0,20}[ \t]{0,3}(\d{1,2})[ \t*_]{0,3}[.):]", re.MULTILINE
+)
+_MAX_PICTURES = 20  # that are attached to one cell and have no link
 
 
 def with_answers(assignment: Assignment, cells: Sequence[MatchedCell]) -> list[MatchedCell]:
     """Return the cells with what is written in them in words, and the question of which that is a part of the answer.
 
-    Words are markdown, raw text, and code that is no program: comments and strings, or no Python at all; right below a
-    question that is left open, also those in a program (``print("Because …")``). The assignment's own prose, known by
-    its text, is nobody's answer; what was added to it is.
+    Words are markdown, raw text, and code that is no program: comments and strings, or no Python at all. Below a
+    question that is left open also whatever a program says, in a comment, a string or a name (``print("Because …")``).
+    The assignment's own prose, known by its text, is nobody's answer; what was added to it is.
 
     They belong to a question if they stand between it and the next cell of the assignment's that is known: *it* is the
     question's cell, or its text (the prose above it, from the last heading on). Also if they stand right above its
     cell, where it has been deleted, or in prose of the assignment's beside it. Words that so belong to no question, or
     to two, are unplaced: every question that is left unanswered goes to a person then, who is shown them. So an answer
     is never a zero that nobody has seen; and what it costs is one look at each student who has left a question open and
-    has written something elsewhere. (Edits of the assignment's prose that stands elsewhere are nothing: a release may
-    have been renewed since the student fetched it.)
+    has written something elsewhere.
+
+    For the same reason an open question is shown what is perhaps its answer, though it stands in another place: in the
+    answer of the question beside it, or in the comments and strings of the code above it. Of the assignment's cells
+    that stand elsewhere only what was added to the whole of them counts: of an older release, other lines are missing.
     """
-    placing = _Placing(_Release.of(assignment), list(cells))
+    placing = _Placing(Release.of(assignment), list(cells))
     placing.find_prose()
     placing.part_copies()
     placing.find_edited()
     placing.find_blanks()
+    placing.link_pictures()
     placing.place()
+    placing.find_words_in_code()
+    placing.doubt()
     return placing.cells
-
-
-@dataclass(frozen=True)
-class _Release:
-    """The assignment's cells as released; a place is a cell's number among them."""
-
-    cells: tuple[Cell, ...]
-
-    @classmethod
-    def of(cls, assignment: Assignment) -> _Release:
-        return cls(tuple(replace(cell, source=released_text(assignment, cell)) for cell in assignment.cells))
-
-    @cached_property
-    def place_of(self) -> dict[str, int]:
-        return {cell.id: place for place, cell in enumerate(self.cells) if cell.id}
-
-    @cached_property
-    def prose(self) -> dict[str, int]:
-        """Return the places of the prose without an id, by its text."""
-        texts = [(normal(cell.source), place) for place, cell in enumerate(self.cells)]
-        return {text: place for text, place in reversed(texts) if self.is_prose(place) and not self.cells[place].id}
-
-    @cached_property
-    def questions(self) -> dict[str, int]:
-        return {cell.id: place for place, cell in enumerate(self.cells) if cell.is_grade and cell.is_solution}
-
-    @cached_property
-    def lines(self) -> set[str]:
-        return {line.strip() for cell in self.cells for line in cell.source.split("\n")}
-
-    @cached_property
-    def words(self) -> dict[int, Counter[str]]:
-        """Return the words of each text that is long enough to be known by them, by its place."""
-        blank = words_of(UNANSWERED)
-        texts = {place: words_of(cell.source) for place, cell in enumerate(self.cells) if cell.cell_type == "markdown"}
-        own = {place: words - blank if self.cells[place].is_grade else words for place, words in texts.items()}
-        return {place: words for place, words in own.items() if words.total() >= _MIN_WORDS}
-
-    @cached_property
-    def zones(self) -> dict[str, set[int]]:
-        """Return the places of each question: its cell, and the prose above it from the last heading on."""
-        return {id: {place, *self._text_above(place)} for id, place in self.questions.items()}
-
-    def is_prose(self, place: int) -> bool:
-        return self.cells[place].cell_type == "markdown" and not self.cells[place].is_solution
-
-    def _text_above(self, question: int) -> range:
-        first = question
-        while first > 0 and self.is_prose(first - 1):
-            first -= 1
-            if _HEADING.match(self.cells[first].source):
-                return range(first, question)
-        return range(max(first, question - 1), question)
-
-    def between(self, before: int, after: int, missing: set[str]) -> set[str]:
-        """Return the questions that words between two places may answer."""
-        return {
-            id
-            for id, place in self.questions.items()
-            if before in self.zones[id] or after == place or (id in missing and before < place < after)
-        }
-
-    def around(self, place: int) -> set[str]:
-        """Return the questions that words added to prose of the assignment's may answer: it is above or below one."""
-        own = {id for id, zone in self.zones.items() if place in zone}
-        return own or {id for id, question in self.questions.items() if question == place - 1}
 
 
 @dataclass
 class _Placing:
     """The cells of one submission, while it is found out where they belong."""
 
-    release: _Release
+    release: Release
     cells: list[MatchedCell]
     chars_left: int = _MAX_RAW_CHARS
 
@@ -170,10 +112,9 @@ class _Placing:
             if question in self.release.questions:
                 self._is_question(index, question)
             else:
-                near = bool(self.release.around(place))
-                added = (
-                    self._added(cell.cell.source, words - words_of(self.release.cells[place].source)) if near else ""
-                )
+                known = self.release.around(place) or self.release.is_whole(place, cell.cell.source)
+                new = words - words_of(self.release.cells[place].source)
+                added = self._added(cell.cell.source, new) if known else ""
                 self.places[index] = place
                 self.cells[index] = replace(cell, kind=Kind.GIVEN, written=added)
 
@@ -220,6 +161,17 @@ class _Placing:
 
     # --- the student's words
 
+    def link_pictures(self) -> None:
+        """Show the pictures that a student attached and did not link, or whose link is lost."""
+        for index, cell in enumerate(self.cells):
+            if cell.cell.attachments and cell.cell.cell_type == "markdown" and cell.kind is not Kind.GIVEN:
+                place = self.places[index]
+                given = self.release.cells[place].attachments if place is not None else {}
+                source = cell.cell.source
+                names = [name for name in cell.cell.attachments if name not in given and name not in unquote(source)]
+                links = "".join(f"\n\n![picture](attachment:{quote(name)})" for name in names[:_MAX_PICTURES])
+                self.cells[index] = replace(cell, cell=replace(cell.cell, source=source + links))
+
     def place(self) -> None:
         """Say what is written where, and which question it answers."""
         missing = set(self.missing)
@@ -230,12 +182,11 @@ class _Placing:
         for index, cell in enumerate(self.cells):
             own = self.places[index]
             below_code = own is None and (below_code or (cell.is_code and not cell.written))
-            if cell.kind is Kind.OWN and not cell.written and cell.is_code and says_words(cell.cell.source):
+            if cell.kind is Kind.OWN and not cell.written:
                 open_questions = self.release.between(above[index], below[index], missing) - answered
-                if len(open_questions) == 1:
-                    self.cells[index] = replace(
-                        cell, written=fenced(cell.cell.source), answers=next(iter(open_questions)), stays=True
-                    )
+                if open_questions and self._may_answer(cell):
+                    answers = open_questions.pop() if len(open_questions) == 1 else ""
+                    self.cells[index] = replace(cell, written=fenced(cell.cell.source), answers=answers, stays=True)
                 continue
             if not cell.written or cell.kind is Kind.SOLUTION:
                 continue
@@ -249,6 +200,45 @@ class _Placing:
             else:
                 self.cells[index] = replace(cell, answers=question, stays=below_code)
 
+    def find_words_in_code(self) -> None:
+        """Find what was said in the assignment's code cells: in the ones above a question, or added to a given one."""
+        for index, cell in enumerate(self.cells):
+            place = self.places[index]
+            if place is None or cell.released or not cell.is_code or self.release.cells[place].cell_type != "code":
+                continue
+            questions = self.release.code_above.get(place, set())
+            if questions or (cell.kind is Kind.GIVEN and self._was_annotated(place, cell.cell.source)):
+                known = words_of(self.release.cells[place].source)
+                new = (text for text in words_in(cell.cell.source) if text not in self.release.said)
+                texts = [text for text in new if (words_of(text) - known).total() >= _ADDED_WORDS]
+                written = fenced("\n".join(texts)) if texts else ""
+                self.cells[index] = replace(cell, written=written, perhaps=frozenset(questions if texts else ()))
+
+    def _was_annotated(self, place: int, source: str) -> bool:
+        """Return whether nothing but words was added to a code cell: no code, with comments of its own."""
+        added = "\n".join(line for line in source.split("\n") if line.strip() not in self.release.lines)
+        return self.release.is_whole(place, source) and is_prose(added)
+
+    def doubt(self) -> None:
+        """Say which other questions an answer may answer: by place, by their text in it, or by number."""
+        above, below = self._all_near()
+        numbers = dict(enumerate(self.release.questions, 1))
+        answers = [index for index, cell in enumerate(self.cells) if cell.written and self._answered(cell)]
+        for count, index in enumerate(answers):
+            cell, own = self.cells[index], self.places[index]
+            questions = {numbers[int(n)] for n in _LABEL.findall(cell.written) if int(n) in numbers}
+            if cell.kind is Kind.GIVEN and own is not None:
+                questions |= self.release.beside(own - 1, own)
+            elif cell.cell.id != cell.id or not cell.id:  # it is no cell of the question's, but stands in for it
+                questions |= self.release.beside(above[index], below[index]) | {self.copies.get(index, "")}
+            if count < _MAX_COMPARED and self.missing:
+                words = words_of(cell.cell.source)
+                questions |= {id for id in self.missing if _holds(words, self.release.texts[id])}
+            self.cells[index] = replace(cell, perhaps=frozenset(questions - {"", self._answered(cell)}))
+
+    def _answered(self, cell: MatchedCell) -> str:
+        return cell.answers or (cell.id if cell.id in self.release.questions else "")
+
     def _with_words(self, index: int) -> MatchedCell:
         cell = self.cells[index]
         return cell if cell.kind is Kind.GIVEN else replace(cell, written=self._words_of(cell))
@@ -260,16 +250,21 @@ class _Placing:
         if cell.id:
             question = cell.id in self.release.questions
             return (fenced(source) if cell.cell.cell_type == "code" else source) if question else ""
-        if not _SAYS.search(source) or self._is_given(source):
+        if not says(source) or self._is_given(source):
             return ""
         if cell.cell.cell_type == "code":
             return fenced(source) if is_prose(source) else ""
-        return "" if cell.cell.cell_type == "raw" and self._is_program(source) else source
+        return "" if cell.cell.cell_type == "raw" and self._is_code(source) else source
 
-    def _is_program(self, source: str) -> bool:
+    def _is_code(self, source: str) -> bool:
         """Return whether raw text is code; what there is no time to parse is taken for words."""
         self.chars_left -= len(source)
-        return self.chars_left > 0 and is_program(source)
+        return self.chars_left > 0 and is_code(source)
+
+    def _may_answer(self, cell: MatchedCell) -> bool:
+        """Return whether code below an open question may be the answer; it was said before what markdown says."""
+        source = cell.cell.source
+        return cell.cell.cell_type != "markdown" and not self._is_given(source) and may_answer(source)
 
     def _is_given(self, source: str) -> bool:
         return all(line.strip() in self.release.lines for line in source.split("\n") if line.strip())
@@ -291,6 +286,10 @@ class _Placing:
             below.append(place)
             place = place if here is None else here
         return above, below[::-1]
+
+
+def _holds(words: Counter[str], text: Counter[str]) -> bool:
+    return text.total() > 0 and (text & words).total() >= _LIKE * text.total()
 
 
 def _may_be_edited(cell: MatchedCell) -> bool:

@@ -45,6 +45,8 @@ class MatchedCell:
     """What the student wrote here in words, as markdown; of the assignment's own prose, only what was added to it."""
     answers: str = ""
     """The question of which that is a part of the answer; none where it cannot be told."""
+    perhaps: frozenset[str] = frozenset()
+    """Further questions that it may answer: shown with those of them that were left open."""
     stays: bool = False
     """Whether it stands below code of the student's, which it may be about."""
 
@@ -77,7 +79,12 @@ class Matched:
         """Return the cells that belong to the answer of a question, besides its own, in order."""
         return [cell for cell in self.cells if cell.answers == question]
 
+    def perhaps(self, question: str) -> list[MatchedCell]:
+        """Return the cells that may answer a question that was left open: those beside it first, then the unplaced."""
+        return [*(cell for cell in self.cells if cell.written and question in cell.perhaps), *self.unplaced]
+
     @property
     def unplaced(self) -> list[MatchedCell]:
         """Return the cells with text of the student's that might answer any question."""
-        return [cell for cell in self.cells if cell.written and not cell.answers and cell.kind is not Kind.SOLUTION]
+        placed = {cell.number for cell in self.cells if cell.answers or cell.perhaps or cell.kind is Kind.SOLUTION}
+        return [cell for cell in self.cells if cell.written and cell.number not in placed]
