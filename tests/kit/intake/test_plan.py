@@ -522,3 +522,11 @@ def test_a_constant_added_to_a_demonstration_is_there_for_a_solution(tiny, added
     assert run(found)["double"](4) == 8
     assert not any("tried" in cell.source and cell.only is None for cell in found.code)
     assert "tried" not in run(found)
+
+
+def test_an_answer_in_a_code_cell_is_not_told_to_be_newer_python(tiny):
+    """It is no code, and a person reads it."""
+    cells = [*open_notebook(HERE / "solved.ipynb").cells]
+    words = Cell("code", "Because the mean stays as it is, and the sum does not.", {})
+    assert plan_of(tiny, [*cells, words]).warnings == ()
+    assert len(plan_of(tiny, [*cells, Cell("code", "def f(x:\n    return x +", {})]).warnings) == 1
