@@ -864,7 +864,7 @@ def test_ends_with_a_slip(tiny, line):
 def test_prose_that_is_no_marker(tiny):
     """Headings and comments with the same words."""
     prose = "## Hidden tests\n## Solution\n### Mark schemes\n# The end\n# Begin with the solution of exercise 1"
-    code = "# hidden tests judge this too\n# begin the evolution\nx = 1\ny = x == 1  # solution"
+    code = "# hidden tests judge this too\n# begin the evolution\nx = 1\ny = x == 1  # solution\n# start solution\nz = 0"
 
     def change(cells):
         cells[0]["source"] = prose

@@ -96,10 +96,10 @@ def _meant(line: str, sign: re.Match[str], is_code: bool) -> tuple[str, str] | N
     """Return kind and what of the marker that is meant after a `#` or the like: slips, other words, no BEGIN at all."""
     text = line[sign.end() :]
     words = [word for word in re.findall("[a-z]+", text.lower()) if word not in ("of", "the")]
-    if not words:
+    if not words or (not text.isupper() and {"start", "solution"} <= {*words}):  # optimizers have a start solution
         return None
     whole = _what("".join(words)) if len(words) <= 2 else ""
-    shouted = text.upper() == text and len(sign[0].strip()) > 1
+    shouted = text.isupper() and len(sign[0].strip()) > 1
     if whole and (shouted or (is_code and whole != "SOLUTION")):
         return "", whole
     if words[-1] in _KINDS and len(words) <= 3 and (what := _what("".join(words[:-1]))):  # SOLUTION END
