@@ -864,7 +864,9 @@ def test_ends_with_a_slip(tiny, line):
 def test_prose_that_is_no_marker(tiny):
     """Headings and comments with the same words."""
     prose = "## Hidden tests\n## Solution\n### Mark schemes\n# The end\n# Begin with the solution of exercise 1"
-    code = "# hidden tests judge this too\n# begin the evolution\nx = 1\ny = x == 1  # solution\n# start solution\nz = 0"
+    code = (
+        "# hidden tests judge this too\n# begin the evolution\nx = 1\ny = x == 1  # solution\n# start solution\nz = 0"
+    )
 
     def change(cells):
         cells[0]["source"] = prose
@@ -995,6 +997,12 @@ def test_a_drawing_with_a_solution(tiny):
     found = leak(tiny, change)
     assert "got `return x if x < 0 else 2 * x` in a.svg line 2." in found
     assert "got `return x if x < 0 else 2 * x` in tiny.ipynb pasted SVG line 2." in found
+
+
+def test_a_drawing_with_one_short_line(tiny):
+    """A drawing needs none of them, unlike a public check."""
+    (tiny.notebook.parent / "a.svg").write_text("<svg>\n<text x='1'><tspan\ny='2'>return 2 * x</tspan></text></svg>")
+    assert "got `return 2 * x` in a.svg line 3." in leak(tiny, lambda cells: None)
 
 
 def test_the_name_of_a_picture(tiny):

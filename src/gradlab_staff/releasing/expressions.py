@@ -65,13 +65,12 @@ def expressions(source: str) -> list[str]:
 
 
 def _values(node: ast.stmt) -> Iterator[ast.expr]:
-    """Yield what a statement computes: that which it returns, assigns, prints, tests or goes over."""
-    for field in ("value", "test", "iter"):
-        value = getattr(node, field, None)
-        if isinstance(value, ast.Call) and ast.unparse(value.func) == "print":
-            yield from value.args
-        elif isinstance(value, ast.expr):
-            yield value
+    """Yield what a statement computes and returns, assigns or prints; what it tests or goes over tells little."""
+    value = getattr(node, "value", None)
+    if isinstance(value, ast.Call) and ast.unparse(value.func) == "print":
+        yield from value.args
+    elif isinstance(value, ast.expr):
+        yield value
 
 
 def _tells(value: ast.expr) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from gradlab.check import CHECKS_FILE
 from gradlab_staff.course import Assignment, Cell, read_notebook
 from gradlab_staff.course.attachments import content, is_shown
-from gradlab_staff.course.handouts import PICTURES, is_handed_out, is_picture
+from gradlab_staff.course.handouts import PICTURES, is_picture
 from gradlab_staff.course.template import BLANK, Template, normal
 from gradlab_staff.grading.diagnosis import load_misconceptions
 from gradlab_staff.releasing.copies import copies, names_in
@@ -25,6 +25,7 @@ __all__ = ["leaks"]
 _PARAGRAPH_END = re.compile(r"\n\s*\n|\n\s*[-*] ")
 _SENTENCE_END = re.compile(r"(?<=[.:;?!])\**\s+")
 _DELIMITERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN TEST", "END HIDDEN TEST", "BEGIN MARK SCHEME")
+_TAG = re.compile(r"<(?!!--)[^>]*>")
 _LINE_CHARS = 6  # a shorter line of code (`else:`) reveals nothing
 _PHRASE_CHARS = 20  # text of this length or more is searched inside lines too
 _GRADER_CHARS = 40  # a shorter line of a grader may occur in any test: `assert loss < 1`
@@ -82,7 +83,7 @@ def leaks(assignment: Assignment, folder: Path) -> list[str]:
         *_copied(assignment, notebook),
         *(leak for secret in _secrets(assignment) for place in places for leak in _leaks(secret, place)),
     ]
-    return found + list(_computed(assignment, places, found))
+    return list(dict.fromkeys([*found, *_computed(assignment, places, found)]))
 
 
 def _leaks(secret: _Secret, place: _Place) -> list[str]:
@@ -115,22 +116,26 @@ def _files(folder: Path, notebook: Path) -> Iterator[_Place]:
     """Yield the notebook's contents except the sources of its cells, and the other text files."""
     written = json.loads(notebook.read_text(encoding="utf-8"))
     rest = [{key: value for key, value in cell.items() if key != "source"} for cell in written["cells"]]
-    drawn = [_svg(form) for cell in rest for forms in cell.get("attachments", {}).values() for form in forms.items()]
+    pasted = [form for cell in rest for forms in cell.get("attachments", {}).values() for form in forms.items()]
     rest = [{**cell, "attachments": list(cell.get("attachments", {}))} for cell in rest]  # pictures: their names
     yield _Place(f"{notebook.name} metadata", json.dumps([written["metadata"], rest], ensure_ascii=False))
-    yield from (_Place(f"{notebook.name} pasted SVG", text, is_file=True) for text in drawn if text)
+    for kind, encoded in pasted:
+        if kind == "image/svg+xml":
+            yield from _drawn(f"{notebook.name} pasted SVG", content(encoded) or b"")
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file() and path != notebook]
     yield _Place("file names", "\n".join(str(path.with_suffix("")) for path in paths))
     for path in paths:
-        if is_handed_out(path) and path.suffix.lower() in (".py", ".svg"):  # any other file is refused, or holds pixels
-            text = (folder / path).read_text(encoding="utf-8", errors="replace")
-            yield _Place(str(path), html.unescape(text) if is_picture(path) else text, is_file=True)
+        if path.suffix.lower() == ".svg":
+            yield from _drawn(str(path), (folder / path).read_bytes())
+        elif path.name == CHECKS_FILE:  # any other file is refused, or holds pixels
+            yield _Place(str(path), (folder / path).read_text(encoding="utf-8", errors="replace"), is_file=True)
 
 
-def _svg(form: tuple[str, object]) -> str:
-    """Return the text of a pasted picture, by its type and what it is encoded as; empty where it holds pixels."""
-    kind, encoded = form
-    return html.unescape((content(encoded) or b"").decode("utf-8", "replace")) if kind == "image/svg+xml" else ""
+def _drawn(name: str, image: bytes) -> Iterator[_Place]:
+    """Yield the text of an SVG, as it is and without its tags."""
+    text = image.decode("utf-8", "replace")
+    yield _Place(name, html.unescape(text))
+    yield _Place(name, html.unescape(_TAG.sub(lambda tag: "\n" * tag[0].count("\n") or " ", text)))
 
 
 # --- what is secret
