@@ -870,6 +870,8 @@ def test_prose_that_is_no_marker(tiny):
 
     def change(cells):
         cells[0]["source"] = prose
+        answer = "## SOLUTION\nBecause.\n### MARK SCHEME\n- 3: says so"
+        by_id(cells, "why")["source"] = f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"
         by_id(cells, "setup")["source"] += f"\n{code}"
 
     assert faults(edit(tiny, change)) == []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gradlab.check import CHECKS_FILE
 from gradlab_staff.course import Assignment, Cell
-from gradlab_staff.course.template import exercise_of
+from gradlab_staff.course.template import BLANK, exercise_of
 from gradlab_staff.text import clean
 
 __all__ = ["bad_blanks", "bad_markers"]
@@ -40,7 +40,7 @@ class _Marker:
 
 def bad_blanks(where: str, cell: Cell) -> Iterator[str]:
     """Yield what is wrong with the blanks of a cell: nbgrader finds it too, one at a time and without the line."""
-    found = [marker for marker in _markers(cell.source, cell.cell_type == "code") if marker.what == "SOLUTION"]
+    found = [marker for marker in _markers_of(cell) if marker.what == "SOLUTION"]
     for line, fault in _unpaired(cell, found):
         yield f"{where}: {fault} (line {line} of the cell)"
     if found and not cell.is_solution:
@@ -51,7 +51,7 @@ def bad_blanks(where: str, cell: Cell) -> Iterator[str]:
 
 def bad_markers(assignment: Assignment, where: str, cell: Cell) -> Iterator[str]:
     """Yield nbgrader's other markers in a cell, one line each: what they mean would be released, or lost."""
-    found = {marker.what: marker for marker in reversed(list(_markers(cell.source, cell.cell_type == "code")))}
+    found = {marker.what: marker for marker in reversed(_markers_of(cell))}
     exercise = exercise_of(cell.id) if cell.id in {e.name for e in assignment.exercises} else "<exercise>"
     if marker := found.get("HIDDEN TEST"):
         yield (
@@ -81,6 +81,15 @@ def _quoted(marker: _Marker) -> str:
 
 
 # --- what is a marker
+
+
+def _markers_of(cell: Cell) -> list[_Marker]:
+    """Return the markers of a cell; what is inside a blank is taken out with it, be it headed MARK SCHEME."""
+    inside: set[int] = set()
+    for blank in BLANK.finditer(cell.source):
+        inside.update(range(cell.source.count("\n", 0, blank.start()) + 2, cell.source.count("\n", 0, blank.end()) + 1))
+    found = _markers(cell.source, cell.cell_type == "code")
+    return [one for one in found if one.line not in inside or (one.kind and one.what == "SOLUTION")]
 
 
 def _markers(source: str, is_code: bool) -> Iterator[_Marker]:
