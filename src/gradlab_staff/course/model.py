@@ -296,7 +296,7 @@ def read_notebook(path: Path) -> tuple[Cell, ...]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CourseError(
             f"{path}: expected a notebook (JSON, nbformat 4), got {_trouble(error)}. "
-            "Restore it from git or a backup, or mend that place in a text editor."
+            "Restore it from git or a backup, or fix that place in a text editor."
         ) from error
 
 

@@ -69,7 +69,8 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
         what = run.kit_errors[0] if run.kit_errors else f"no result for {', '.join(missing)}. {said.getvalue()[-2000:]}"
         raise GraderError(
             f"{run.assignment.name} submission={student}: expected the hidden graders to come to a result, got {what}. "
-            f"No score was written. See it: pytest {shlex.quote(str(folder))} --submission PATH --grading-seed {run.seed} --pdb"
+            f"No score was written. See it: pytest {shlex.quote(str(folder))} --submission PATH "
+            f"--grading-seed {run.seed} --pdb"
         )
 
 
