@@ -83,6 +83,8 @@ def close(title: str, got: Any, expected: Any, *, tolerance: float, hint: str = 
         have = np.asarray(got, dtype=float)
     except (TypeError, ValueError):
         return failed(title, expected="numbers", got=f"a {type(got).__name__}", hint=hint)
+    if _is_text(got):
+        return failed(title, expected="numbers", got=f"text, {_short(got)}", hint=hint)
     if have.shape != want.shape:
         return failed(title, expected=f"shape {want.shape}", got=f"shape {have.shape}", hint=hint)
     off = np.abs(have - want)
@@ -96,6 +98,19 @@ def close(title: str, got: Any, expected: Any, *, tolerance: float, hint: str = 
     worst = np.unravel_index(np.argmax(off), off.shape)  # the first NaN, if there is one
     where = f" at {tuple(map(int, worst))}"
     return failed(title, expected=_span(want[worst], tolerance) + where, got=_numbers(have[worst]), hint=hint)
+
+
+def _is_text(got: Any) -> bool:
+    """Return whether there is text among what should be numbers: NumPy reads "5.667" as one."""
+    have = np.asarray(got)
+    return have.dtype.kind in "SU" or (
+        have.dtype.kind == "O" and any(isinstance(one, str | bytes) for one in have.flat)
+    )
+
+
+def _short(got: Any) -> str:
+    text = repr(got)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def same_shape(title: str, got: Any, shape: tuple[int, ...], *, hint: str = "") -> Line:

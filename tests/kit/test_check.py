@@ -374,6 +374,26 @@ def test_close_compares_no_different_shapes():
     assert close("empty", np.ones(0), np.ones(0), tolerance=0).ok
 
 
+@pytest.mark.parametrize(
+    ("got", "told"),
+    [
+        ("5.667", "got text, '5.667'"),
+        (b"5.667", "got text, b'5.667'"),
+        (np.str_("5.667"), "got text, "),
+        (["5.667"], "got text, ['5.667']"),
+        (np.array(["5.667"], dtype=object), "got text, array(['5.667'], dtype=object)"),
+        ("5" * 100, "got text, '5555"),
+    ],
+)
+def test_text_is_no_number(got, told):
+    """NumPy would read it as one; the line says that it is text."""
+    expected = np.full(np.shape(got), 5.667)
+    line = close("loss", got, expected, tolerance=0.1)
+    assert not line.ok
+    assert f"expected numbers, {told}" in str(line)
+    assert len(str(line)) < 120
+
+
 def test_lines_by_hand():
     """passed, failed, holds and same_shape are the other ways to make a line."""
     assert passed("a") == Line("a", True)

@@ -1,5 +1,6 @@
 """A release is refused if anything contradicts itself, leaks or does not run; else it is put in place."""
 
+import base64
 import json
 import os
 import shutil
@@ -241,9 +242,13 @@ def test_model_answer(tiny):
 def test_unknown_file(tiny):
     """A file that does not belong in a release is a leak; a picture is not."""
     (tiny.notebook.parent / "solved.py").write_text("")
-    (tiny.notebook.parent / "net.png").write_bytes(b"")
+    (tiny.notebook.parent / "solved.webp").write_text("return 2 * x")
+    (tiny.notebook.parent / "net.png").write_bytes(base64.b64decode(PIXEL))
     found = leak(tiny, lambda cells: None)
-    assert "solved.py: expected only public_checks.py and tiny.ipynb and images in the release, got this file." in found
+    for name in ("solved.py", "solved.webp"):
+        assert f"{name}: expected only public_checks.py and tiny.ipynb and images (.gif, .jpeg, .jpg, .png," in found
+    assert "in the release, got this file. Move it away." in found
+    assert "got 2 faults" in found
     assert "net.png" not in found
 
 
@@ -459,8 +464,8 @@ def test_ids_that_no_cell_can_have(tiny, id):
     [
         ('check("misspelt")', "tiny/double: expected check('double') in this cell, got check('misspelt')"),
         ('check("halve")', "tiny/double: expected check('double') in this cell, got check('halve')"),
-        ("check(halve)", "tiny/double: expected check('double') in this cell, got check('halve')"),
-        ("check()", "tiny/double: expected check('double') in this cell, got check('')"),
+        ("check(halve)", "tiny/double: expected check('double') in this cell, got check(halve)"),
+        ("check()", "tiny/double: expected check('double') in this cell, got check()."),
         ('%%time\ncheck("tripled")', "tiny/double: expected check('double') in this cell, got check('tripled')"),
     ],
 )
@@ -468,6 +473,55 @@ def test_checks_of_another_exercise(tiny, source, fault):
     """The check of a grade cell has the cell's id."""
     (found,) = faults(edit(tiny, lambda cells: by_id(cells, "double").update(source=source)))
     assert found.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("source", "got"),
+    [
+        ('# check("double")', "no call of it"),
+        ("assert double(1) == 2", "no call of it"),
+        ('import gradlab\ngradlab.check("nope")', "gradlab.check('nope')"),
+        ('from gradlab import check as c\nc("halve")', "c('halve')"),
+        ('import gradlab as g\ng.check("halve")', "g.check('halve')"),
+        ('check(exercise="nope")', "check(exercise='nope')"),
+        ('check(f"double")', "check(f'double')"),
+        ('for name in ["double", "nope"]:\n    check(name)', "check(name)"),
+        ('check("double"', "no Python: '(' was never closed in line 1"),
+    ],
+)
+@pytest.mark.parametrize("exercise", ["double", "halve"])
+def test_checks_in_another_form(tiny, source, got, exercise):
+    """Of every exercise, the first that is tried and those after it; what stands there is told as it stands there."""
+    source, got = ((text if exercise == "double" else _swapped(text)) for text in (source, got))
+    (found,) = faults(edit(tiny, lambda cells: by_id(cells, exercise).update(source=source)))
+    assert found.startswith(f"tiny/{exercise}: expected check('{exercise}') in this cell, got {got}.")
+
+
+def _swapped(text: str) -> str:
+    return text.replace("double", "?").replace("halve", "double").replace("?", "halve")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'import gradlab\ngradlab.check("double")',
+        'from gradlab import check as c\nc("double")',
+        "check(double)",
+        'check(exercise="double")',
+        '%%time\ncheck("double")',
+    ],
+)
+def test_checks_in_a_form_that_is_right(tiny, source):
+    """By the package, by another name, without quotes, by keyword, timed."""
+    assert faults(edit(tiny, lambda cells: by_id(cells, "double").update(source=source))) == []
+
+
+def test_a_check_by_a_name_that_is_no_exercise(tiny):
+    """In a demonstration too it is told as it stands there."""
+    (found,) = faults(edit(tiny, lambda cells: by_id(cells, "setup").update(source="name = 'nope'\ncheck(name)")))
+    assert found == (
+        "tiny/setup: expected the name of an exercise in quotes, got check(name). Write one of: double, halve."
+    )
 
 
 def test_checks_that_there_are_not(tiny):
@@ -695,7 +749,7 @@ def illustrated(tmp_path_factory):
     for name in (*LITTER, *PICTURES):
         path = assignment.notebook.parent / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
+        path.write_bytes(b"<svg/>" if path.suffix == ".SVG" else base64.b64decode(PIXEL))
     picture = {"image/png": PIXEL}
 
     def change(cells):
@@ -749,3 +803,354 @@ def test_a_picture_that_was_not_pasted(tiny, text):
         "tiny cell 1: expected the picture lost one.png to be pasted into the cell, got a link to it alone. "
         "Paste it again."
     )
+
+
+# --- markers of nbgrader that gradlab has other places for
+
+
+HIDDEN = [
+    ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"),
+    ("### BEGIN HIDDEN TEST", "### END HIDDEN TEST"),
+    ("### begin hidden tests", "### end hidden tests"),
+    ("### BEGIN HIDDEN TESTS", ""),
+    ("### HIDDEN TESTS", ""),
+    ("# hidden tests:", ""),
+    ("###BEGIN_HIDDEN_TESTS", ""),
+    ("#### Begin hiden tests", ""),
+    ("x = 1  # BEGIN HIDDEN TESTS", ""),
+    ("### HIDDEN TESTS BEGIN", "### HIDDEN TESTS END"),
+    ("### START HIDDEN TESTS", ""),
+]
+
+
+@pytest.mark.parametrize(("begin", "end"), HIDDEN)
+def test_hidden_tests_in_a_cell(tiny, begin, end):
+    """In any writing they are refused, and it is said where they belong; nbgrader would release some as they are."""
+    source = f'check("halve")\n{begin}\nassert halve(2) == 1\n{end}'
+    (found,) = faults(edit(tiny, lambda cells: by_id(cells, "halve").update(source=source)))
+    assert found == (
+        f"tiny/halve: expected no hidden tests in a cell, got `{begin}` (line 2 of the cell). "
+        "gradlab's are in tests/graders/tiny/test_halve.py. Move them there."
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "=== BEGIN MARK SCHEME ===",
+        "== Begin marking scheme ==",
+        "### MARK SCHEME",
+        "### END MARKSCHEME",
+        "===MARK SCHEME===",
+    ],
+)
+def test_mark_schemes_in_a_cell(tiny, line):
+    """A rubric stands in the blank of its question, where it is taken out."""
+    (found,) = faults(edit(tiny, lambda cells: cells[0].update(source=f"# Tiny\n{line}\n3 points")))
+    assert found == (
+        f"tiny cell 1: expected no mark scheme in a cell, got `{line}` (line 2 of the cell). "
+        "Write it into the blank of its question, as the rubric."
+    )
+
+
+@pytest.mark.parametrize("line", ["### END SOLUTON", "### SOLUTION END", "### End of the solution", "### ENDSOLUTIONS"])
+def test_ends_with_a_slip(tiny, line):
+    """A typing error is told as one: not that the end is missing."""
+    source = f"def double(x):\n    ### BEGIN SOLUTION it\n    return 2 * x\n    {line}"
+    (found,) = faults(edit(tiny, lambda cells: by_id(cells, "double_solution").update(source=source)))
+    assert "expected `### END SOLUTION` alone on its line, got `###" in found
+
+
+def test_prose_that_is_no_marker(tiny):
+    """Headings and comments with the same words."""
+    prose = "## Hidden tests\n## Solution\n### Mark schemes\n# The end\n# Begin with the solution of exercise 1"
+    code = (
+        "# hidden tests judge this too\n# begin the evolution\nx = 1\ny = x == 1  # solution\n# start solution\nz = 0"
+    )
+
+    def change(cells):
+        cells[0]["source"] = prose
+        answer = "## SOLUTION\nBecause.\n### MARK SCHEME\n- 3: says so"
+        by_id(cells, "why")["source"] = f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"
+        by_id(cells, "setup")["source"] += f"\n{code}"
+
+    assert faults(edit(tiny, change)) == []
+
+
+def test_markers_in_the_public_checks(tiny):
+    """Nothing takes them out of there."""
+    path = tiny.notebook.parent / "public_checks.py"
+    path.write_text(CHECKS + "\n\n### begin hidden tests\n")
+    (found,) = faults(tiny)
+    assert found.startswith("public_checks.py: expected no marker, got `### begin hidden tests` in line 13.")
+
+
+# --- expressions of a solution outside its blank
+
+
+COMPUTED = [
+    "print(np.mean((y_hat - y) ** 2))",
+    "loss = np.mean((y_hat-y)**2)",
+    "f = lambda y_hat, y: np.mean((y_hat - y) ** 2)",
+    "loss = np.mean(\n    ((y_hat - y)) ** 2,\n)",
+    "# np.mean( (y_hat - y)**2 )",
+    'hint = "np.mean((y_hat - y) ** 2)"',
+]
+MEAN = SOLUTION.format(name="double", body="np.mean((y_hat - y) ** 2)")
+
+
+@pytest.mark.parametrize("text", COMPUTED)
+def test_an_expression_of_a_blank_elsewhere(tiny, text):
+    """Printed, assigned, in a lambda, over several lines, in a comment: named with cell and line."""
+
+    def change(cells):
+        by_id(cells, "double_solution")["source"] = MEAN
+        cells.insert(5, code(f"def later():\n    y = 1\n{text}", "demo", locked=True))
+
+    found = leak(tiny, change)
+    assert "tiny/double_solution: expected nothing that a solution computes outside its blank, got" in found
+    assert (
+        "got `np.mean((y_hat - y) ** 2)` in tiny.ipynb cell 6 (demo) line 3. Reword it there, or take it out." in found
+    )
+
+
+def test_an_expression_of_a_blank_in_prose_and_in_the_public_checks(tiny):
+    """In a code span; in the checks, where the blank has no other."""
+    path = tiny.notebook.parent / "public_checks.py"
+    path.write_text(CHECKS + "\n\ndef _loss(y_hat, y):\n    loss = np.mean((y_hat - y)**2)\n    return loss\n")
+
+    def change(cells):
+        by_id(cells, "double_solution")["source"] = MEAN
+        cells[0]["source"] = "# Tiny\nIt is `np.mean((y_hat-y)**2)`."
+
+    found = leak(tiny, change)
+    assert "got `np.mean((y_hat - y) ** 2)` in tiny.ipynb cell 1 line 2." in found
+    assert "got `np.mean((y_hat - y) ** 2)` in public_checks.py line 14." in found
+
+
+def test_expressions_that_are_no_copy(tiny):
+    """Other names, a call alone, a short one, a part of it."""
+
+    def change(cells):
+        source = "def double(x):\n    ### BEGIN SOLUTION it\n    y = forward_backward(x, y)\n"
+        source += "    return np.mean((y_hat - y) ** 2)\n    ### END SOLUTION"
+        by_id(cells, "double_solution")["source"] = source
+        given = "def demo():\n    print(np.mean((a - b) ** 2), (y_hat - y) ** 2)\n    return forward_backward(x, y)"
+        by_id(cells, "setup")["source"] += f"\n{given}"
+
+    assignment = edit(tiny, change)
+    make_at_once(assignment)
+    assert proof.leaks(assignment, assignment.release) == []
+
+
+# --- links, and pictures that are none
+
+
+def test_links_and_pipes_in_the_folder(tiny, tmp_path):
+    """None is followed, whatever its name; the message names it."""
+    folder = tiny.notebook.parent
+    (folder / "x.png").symlink_to("/etc/hostname")
+    (folder / "img").symlink_to("/etc")
+    (folder / "deep").mkdir()
+    os.mkfifo(folder / "deep" / "pipe.png")
+    assert faults(tiny) == [
+        "deep/pipe.png: expected a file, got a pipe, socket or device. Move it away.",
+        "img: expected a file, got a link to /etc. Put the file itself there.",
+        "x.png: expected a file, got a link to /etc/hostname. Put the file itself there.",
+    ]
+
+
+def test_a_second_notebook_beside_the_first(tiny):
+    """nbgrader would convert it, too."""
+    (tiny.notebook.parent / "tiny-Copy1.ipynb").write_text("x")
+    assert faults(tiny) == ["tiny-Copy1.ipynb: expected one notebook, tiny.ipynb, got this one too. Move it away."]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("notes.png", "expected a PNG, JPEG or GIF that a browser can show, got something else."),
+        ("img/notes.JPG", "expected a PNG, JPEG or GIF that a browser can show, got something else."),
+        ("notes.gif", "expected a PNG, JPEG or GIF that a browser can show, got something else."),
+        ("notes.svg", "expected a picture in SVG, got something else."),
+    ],
+)
+def test_text_that_is_named_like_a_picture(tiny, name, fault):
+    """It would be handed out unread."""
+    path = tiny.notebook.parent / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("return 2 * x\n")
+    assert faults(tiny) == [f"{name}: {fault} Save it as one, or move it away."]
+
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>\nreturn x if x &lt; 0 else 2 * x\n</text></svg>'
+SECRET = SOLUTION.format(name="double", body="x if x < 0 else 2 * x")
+
+
+def test_a_drawing_with_a_solution(tiny):
+    """An SVG is text: it is read as the public checks are, beside the notebook and pasted."""
+    (tiny.notebook.parent / "a.svg").write_text(SVG)
+
+    def change(cells):
+        by_id(cells, "double_solution")["source"] = SECRET
+        cells[0]["source"] = "# Tiny\n![a](attachment:b.svg)"
+        cells[0]["attachments"] = {"b.svg": {"image/svg+xml": base64.b64encode(SVG.encode()).decode()}}
+
+    found = leak(tiny, change)
+    assert "got `return x if x < 0 else 2 * x` in a.svg line 2." in found
+    assert "got `return x if x < 0 else 2 * x` in tiny.ipynb pasted SVG line 2." in found
+
+
+def test_a_drawing_with_one_short_line(tiny):
+    """A drawing needs none of them, unlike a public check."""
+    (tiny.notebook.parent / "a.svg").write_text("<svg>\n<text x='1'><tspan\ny='2'>return 2 * x</tspan></text></svg>")
+    assert "got `return 2 * x` in a.svg line 3." in leak(tiny, lambda cells: None)
+
+
+def test_the_name_of_a_picture(tiny):
+    """It is read by students as well."""
+    (tiny.notebook.parent / "forgot_to_double.png").write_bytes(base64.b64decode(PIXEL))
+    assert "got `forgot_to_double` in file names line" in leak(tiny, lambda cells: None)
+
+
+@pytest.mark.parametrize(
+    ("forms", "fault"),
+    [
+        ({"text/plain": "return 2 * x"}, "expected a picture (PNG, JPEG, GIF or SVG), got text/plain."),
+        ({"image/png": "not base64!!"}, "expected base64, got other text."),
+        ({"image/png": ["bm90IG", "Jhc2U2NA=="]}, "expected a PNG, JPEG or GIF that a browser can show, got something"),
+        ({"image/svg+xml": "<svg/>"}, "expected base64, got other text."),
+        ({"image/png": 7}, "expected base64, got other text."),
+    ],
+)
+def test_attachments_that_are_no_pictures(tiny, forms, fault):
+    """Of another type, of no encoding, of other bytes."""
+
+    def change(cells):
+        cells[0].update(source="# Tiny\n![a](attachment:a.txt)", attachments={"a.txt": forms})
+
+    (found,) = faults(edit(tiny, change))
+    assert found.startswith(f"tiny cell 1: attachment a.txt: {fault}")
+    assert found.endswith("Paste the picture again, into a new cell.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![](figs/not_there.png)",
+        '![a net](<figs/not_there.png> "a title")',
+        "![a][1]\n\n[1]: figs/not_there.png",
+        "<img width=3 src='figs/not_there.png'>",
+        "![](./figs/../figs/not_there.png)",
+    ],
+)
+def test_pictures_that_are_not_in_the_folder(tiny, text):
+    """The release would show a broken one."""
+    (found,) = faults(edit(tiny, lambda cells: cells[0].update(source=f"# Tiny\n{text}")))
+    assert found.startswith("tiny cell 1: expected the picture ")
+    assert found.endswith("figs/not_there.png in source/tiny/, got none. Put it there, or paste it.")
+
+
+@pytest.mark.parametrize("path", ["../two/net.png", "/net.png", "net.webp", ".net.png"])
+def test_pictures_that_are_not_handed_out(tiny, path):
+    """Outside the folder, hidden, of a kind that is not released."""
+    for name in ("net.webp", ".net.png"):
+        (tiny.notebook.parent / name).write_bytes(base64.b64decode(PIXEL))
+    (found,) = faults(edit(tiny, lambda cells: cells[0].update(source=f"# Tiny\n![]({path})")))
+    assert f"expected the picture {path} in source/tiny/, got none" in found
+
+
+def test_pictures_that_are_there(tiny):
+    """In a folder, of another server, as an example in code, and in a model answer, which is taken out."""
+    (tiny.notebook.parent / "img").mkdir()
+    (tiny.notebook.parent / "img" / "a b.png").write_bytes(base64.b64decode(PIXEL))
+    text = "![](img/a%20b.png) ![](<img/a b.png>) ![](https://example.org/x.png) `![](y.png)`\n```\n![](z.png)\n```"
+
+    def change(cells):
+        cells[0]["source"] = f"# Tiny\n{text}"
+        by_id(cells, "why")["source"] = "### BEGIN SOLUTION\n![](answer.png)\n### END SOLUTION"
+
+    assert faults(edit(tiny, change)) == []
+
+
+# --- notebooks that Jupyter or nbgrader refuse
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        (["a b c!"], "'a b c!' in cell 1. Delete"),
+        (["x" * 65], "… in cell 1. Delete"),
+        ([7], "7 in cell 1. Delete"),
+        ([""], "'' in cell 1. Delete"),
+        (["same", "same", "other"], "'same' in cell 1, 'same' in cell 2. Delete"),
+        (["same"] * 7, "'same' in cell 1, 'same' in cell 2, 'same' in cell 3 and 4 more. Delete"),
+    ],
+)
+def test_ids_of_cells_that_jupyter_refuses(tiny, ids, told):
+    """One message for all of them."""
+
+    def change(cells):
+        for cell, id in zip(cells, ids, strict=False):
+            cell["id"] = id
+
+    (found,) = faults(edit(tiny, change))
+    assert found.startswith("tiny: expected an `id` of its own for each cell, of letters, digits, - and _, at most 64")
+    assert told in found
+
+
+def test_what_nbgrader_refuses_in_one_line(tmp_path):
+    """Its last error, and where all of its log is; by the command, as it prints it."""
+    assignment = make_course(tmp_path)
+    edit(assignment, lambda cells: cells[0].update(cell_type="prose"))
+    done = subprocess.run(
+        [sys.executable, "-m", "gradlab", "release", "tiny"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    log = tmp_path / ".gradlab" / "release-tiny.log"
+    assert "tiny: expected nbgrader to make the student version, got `" in done.stderr
+    assert f"(all of its log: {log}). Nothing was changed in release/." in done.stderr
+    assert len(done.stderr) < 1000
+    assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b'{"cells": [', "no JSON: Expecting value in line 1, column 12."),
+        (b"<<<<<<< HEAD\n{}", "no JSON: Expecting value in line 1, column 1."),
+        (b"\xff\xfe", "another encoding than UTF-8."),
+        (b'{"cells": 7}', "TypeError("),
+        (b'{"worksheets": []}', "KeyError('cells')."),
+    ],
+)
+def test_a_notebook_that_is_none(tiny, text, told):
+    """Line and column; Jupyter could not open it either."""
+    tiny.notebook.write_bytes(text)
+    with pytest.raises(CourseError) as caught:
+        faults(Course(tiny.course.root).assignment("tiny"))
+    assert f"expected a notebook (JSON, nbformat 4), got {told}" in str(caught.value)
+    assert "Restore it from git or a backup" in str(caught.value)
+
+
+# --- graders that cannot be imported
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import no_such_module\n", "test_halve.py line 1: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("import sys\nsys.exit(0)\n", "test_halve.py line 2: SystemExit: 0"),
+        (
+            "from gradlab_staff.grading import weight\n@weight('two')\ndef test_x(submission): ...\n",
+            "test_halve.py line 2: ",
+        ),
+        ("1 / 0\n", "test_halve.py line 1: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_graders_that_cannot_be_imported(tiny, text, told):
+    """File, line and error, and a command that can be pasted."""
+    (tiny.graders / "test_halve.py").write_text(text + "def test_three(submission): ...\n")
+    found = leak(tiny, lambda cells: None)
+    assert f"expected the hidden graders to come to a result, got {told}" in found
+    assert f"--submission {tiny.notebook} --grading-seed" in found

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
 
 from gradlab.check import CHECKS_FILE
 
-__all__ = ["is_handed_out", "is_picture"]
+__all__ = ["LITTER", "PICTURES", "entries", "is_handed_out", "is_picture"]
 
-_PICTURES = frozenset((".png", ".jpg", ".jpeg", ".svg", ".gif"))
+PICTURES = (".gif", ".jpeg", ".jpg", ".png", ".svg")
+"""The suffixes of pictures."""
+
+LITTER = (
+    *(".*", "*~", "~$*", "#*#", "*.sw[op]", "[Tt]humbs.db", "[Dd]esktop.ini", "Icon\r"),
+    *("__pycache__", "*.pyc", "__MACOSX"),
+)
+"""Files that editors and systems leave beside a notebook, among them all hidden ones."""
 
 
 def is_picture(path: PurePath) -> bool:
@@ -17,7 +26,7 @@ def is_picture(path: PurePath) -> bool:
     >>> is_picture(PurePath("img/photo.JPG"))
     True
     """
-    return path.suffix.lower() in _PICTURES
+    return path.suffix.lower() in PICTURES
 
 
 def is_handed_out(path: PurePath) -> bool:
@@ -30,3 +39,14 @@ def is_handed_out(path: PurePath) -> bool:
     """
     hidden = any(part.startswith(".") for part in path.parts)
     return not hidden and (path == PurePath(CHECKS_FILE) or is_picture(path))
+
+
+def entries(folder: Path) -> Iterator[Path]:
+    """Yield what lies in a folder and in the folders in it, but for these and for litter; no link is followed."""
+    for path in sorted(folder.iterdir()):
+        if any(fnmatchcase(path.name, pattern) for pattern in LITTER):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from entries(path)
+        else:
+            yield path

@@ -293,7 +293,14 @@ def read_notebook(path: Path) -> tuple[Cell, ...]:
         )
     except FileNotFoundError as error:
         raise CourseError(f"{path}: expected a notebook, got no file. Check the assignment's name.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CourseError(
-            f"{path}: expected a notebook (nbformat 4), got {error!r}. Open and save it in Jupyter."
+            f"{path}: expected a notebook (JSON, nbformat 4), got {_trouble(error)}. "
+            "Restore it from git or a backup, or fix that place in a text editor."
         ) from error
+
+
+def _trouble(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+    return "another encoding than UTF-8" if isinstance(error, UnicodeDecodeError) else repr(error)

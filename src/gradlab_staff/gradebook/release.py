@@ -10,15 +10,16 @@ from typing import Any
 
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.course.attachments import is_shown
+from gradlab_staff.course.handouts import LITTER
 from gradlab_staff.course.template import exercise_of, stub
 from gradlab_staff.errors import CourseError
 from gradlab_staff.gradebook._nbgrader import ClearSolutions, GenerateAssignment, NbGrader, capture_log
+from gradlab_staff.text import one_line
 
 __all__ = ["ReleaseBlanks", "make_release", "nbgrader_app", "save_cells", "swap"]
 
 _MARK = re.compile(r"(BEGIN|END) SOLUTION")
-_LITTER = (".*", "*~", "#*#", "*.sw[op]", "[Tt]humbs.db", "[Dd]esktop.ini", "__pycache__", "*.pyc", "__MACOSX")
-"""Files that editors and systems leave beside a notebook, among them all hidden ones."""
+_ERROR = re.compile(r"^[ \t]*((?:\w+\.)*\w*(?:Error|Exception)\b.*)", re.MULTILINE)  # the last line of a traceback
 _HINTLESS = re.compile(r"### BEGIN SOLUTION[ \t]*$", re.MULTILINE)
 
 
@@ -77,7 +78,7 @@ def make_release(assignment: Assignment) -> None:
     Raises
     ------
     CourseError
-        If nbgrader refuses the notebook; the message holds its log.
+        If nbgrader refuses the notebook; the message holds its last error, and where its log is.
     """
     release = assignment.release
     with tempfile.TemporaryDirectory(dir=_made(assignment.course.root / ".gradlab"), prefix="release-") as folder:
@@ -103,7 +104,7 @@ def save_cells(assignment: Assignment) -> None:
     Raises
     ------
     CourseError
-        If nbgrader refuses the notebook; the message holds its log.
+        If nbgrader refuses the notebook; the message holds its last error, and where its log is.
     """
     with tempfile.TemporaryDirectory() as folder:
         _generate(assignment, Path(folder))
@@ -113,15 +114,15 @@ def _generate(assignment: Assignment, into: Path, db_url: str = "") -> None:
     app = nbgrader_app(assignment.course)
     app.coursedir.db_url = db_url or app.coursedir.db_url
     app.coursedir.assignment_id = assignment.name
-    app.coursedir.ignore = [*app.coursedir.ignore, *_LITTER]
+    app.coursedir.ignore = [*app.coursedir.ignore, *LITTER]
     app.coursedir.release_directory = str(into.resolve())
     converter = GenerateAssignment(coursedir=app.coursedir, parent=app)
     converter.preprocessors = [_ours(preprocessor) for preprocessor in converter.preprocessors]
     result = capture_log(converter)
     if not result["success"]:
         raise CourseError(
-            f"{assignment.name}: expected nbgrader to make the student version, but it failed. Nothing was changed in "
-            f"release/. Fix what it reports and run the command again:\n{_log_of(result)}"
+            f"{assignment.name}: expected nbgrader to make the student version, got {_trouble(assignment, result)} "
+            f"Nothing was changed in release/. Fix that, then run: gradlab release {assignment.name}"
         )
 
 
@@ -130,12 +131,15 @@ def _ours(preprocessor: Any) -> Any:
     return ReleaseBlanks if preprocessor is ClearSolutions else preprocessor
 
 
-def _log_of(result: dict[str, Any]) -> str:
-    """Return the part of nbgrader's log for the instructor: our own error message if there is one, else all of it."""
+def _trouble(assignment: Assignment, result: dict[str, Any]) -> str:
+    """Return our own error message if there is one, else nbgrader's last, and where all of its log is."""
     log = str(result.get("log", "")) + str(result.get("error", ""))
     if ours := re.search(r"gradlab\.errors\.\w+: (.*)", log):
         return ours[1]
-    return log.strip()
+    path = _made(assignment.course.root / ".gradlab") / f"release-{assignment.name}.log"
+    path.write_text(log, encoding="utf-8")
+    errors = _ERROR.findall(log) or log.strip().split("\n")
+    return f"`{one_line(errors[-1], 300)}` (all of its log: {path})."
 
 
 def _made(folder: Path) -> Path:

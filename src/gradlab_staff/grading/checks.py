@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shlex
 import sys
-from collections.abc import Iterable, Iterator
+import traceback
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from threadpoolctl import threadpool_limits
@@ -15,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from gradlab_staff.errors import GraderError
 from gradlab_staff.grading.plugin import GraderPlugin
 from gradlab_staff.grading.run import Run
+from gradlab_staff.text import one_line
 
 __all__ = ["run_checks"]
 
@@ -55,7 +59,7 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
                 *("-q", "--no-header", "--no-summary", "--tb=short", "--capture=no", "--import-mode=importlib"),
                 *("--rootdir", str(run.assignment.course.root), "-c", os.devnull, "-W", "ignore"),
             ],
-            plugins=[GraderPlugin(lambda folder: run), interruption := _Interruption()],
+            plugins=[GraderPlugin(lambda folder: run), interruption := _Interruption(), _Imports(run)],
         )
     if interruption.came:
         raise KeyboardInterrupt
@@ -65,7 +69,8 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
         what = run.kit_errors[0] if run.kit_errors else f"no result for {', '.join(missing)}. {said.getvalue()[-2000:]}"
         raise GraderError(
             f"{run.assignment.name} submission={student}: expected the hidden graders to come to a result, got {what}. "
-            f"No score was written. See it: pytest {folder} --submission PATH --grading-seed {run.seed} --pdb"
+            f"No score was written. See it: pytest {shlex.quote(str(folder))} --submission PATH "
+            f"--grading-seed {run.seed} --pdb"
         )
 
 
@@ -91,6 +96,32 @@ def _no_settings_of_the_shell() -> Iterator[None]:
         yield
     finally:
         os.environ.update(settings)
+
+
+class _Imports:
+    """Keeps why a grader cannot be imported, which pytest prints at length, or dies of."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, Any, Any]:
+        """Name the file and the error."""
+        try:
+            report = yield
+        except SystemExit as error:
+            self._keep(collector, error)
+            raise
+        if report.failed:
+            self._keep(collector, report.call.excinfo.value)
+        return report
+
+    def _keep(self, collector: pytest.Collector, error: BaseException) -> None:
+        cause = error.__cause__ or error
+        frames = traceback.extract_tb(cause.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(collector.path)]
+        where = f"{collector.path.name} line {lines[-1]}" if lines else collector.path.name
+        self._run.kit_errors.append(f"{where}: {type(cause).__name__}: {one_line(cause, 300)}")
 
 
 class _Interruption:

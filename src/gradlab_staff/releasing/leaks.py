@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -11,21 +12,25 @@ from typing import Any
 
 from gradlab.check import CHECKS_FILE
 from gradlab_staff.course import Assignment, Cell, read_notebook
-from gradlab_staff.course.attachments import is_shown
-from gradlab_staff.course.handouts import is_picture
+from gradlab_staff.course.attachments import content, is_shown
+from gradlab_staff.course.handouts import PICTURES, is_picture
 from gradlab_staff.course.template import BLANK, Template, normal
 from gradlab_staff.grading.diagnosis import load_misconceptions
 from gradlab_staff.releasing.copies import copies, names_in
+from gradlab_staff.releasing.expressions import expressions, repeated
+from gradlab_staff.text import one_line
 
 __all__ = ["leaks"]
 
 _PARAGRAPH_END = re.compile(r"\n\s*\n|\n\s*[-*] ")
 _SENTENCE_END = re.compile(r"(?<=[.:;?!])\**\s+")
-_DELIMITERS = ("### BEGIN SOLUTION", "### END SOLUTION", "### BEGIN HIDDEN TESTS", "### BEGIN MARK SCHEME")
+_DELIMITERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN TEST", "END HIDDEN TEST", "BEGIN MARK SCHEME")
+_TAG = re.compile(r"<(?!!--)[^>]*>")
 _LINE_CHARS = 6  # a shorter line of code (`else:`) reveals nothing
 _PHRASE_CHARS = 20  # text of this length or more is searched inside lines too
 _GRADER_CHARS = 40  # a shorter line of a grader may occur in any test: `assert loss < 1`
 _NAMED = 3  # lines quoted per leak
+_REMEDY = "Reword it there, or take it out."
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def leaks(assignment: Assignment, folder: Path) -> list[str]:
     """Return the leaks of the release in `folder`, one line each, which names the cell and the line; empty if none."""
     notebook = folder / f"{assignment.name}.ipynb"
     places = [*_cells(notebook), *_files(folder, notebook)]
-    return [
+    found = [
         *_unexpected_files(assignment, folder),
         *_outputs(notebook),
         *_lost_attachments(notebook),
@@ -78,6 +83,7 @@ def leaks(assignment: Assignment, folder: Path) -> list[str]:
         *_copied(assignment, notebook),
         *(leak for secret in _secrets(assignment) for place in places for leak in _leaks(secret, place)),
     ]
+    return list(dict.fromkeys([*found, *_computed(assignment, places, found)]))
 
 
 def _leaks(secret: _Secret, place: _Place) -> list[str]:
@@ -86,7 +92,8 @@ def _leaks(secret: _Secret, place: _Place) -> list[str]:
     if len(found) <= (secret.chance_in_files if place.is_file else secret.chance):
         return []
     return [
-        f"{secret.where}: expected no {secret.what} in the release, got `{line}` in {place.name} line {number}."
+        f"{secret.where}: expected no {secret.what} in the release, "
+        f"got `{line}` in {place.name} line {number}. {_REMEDY}"
         for number, line in found[:_NAMED]
     ]
 
@@ -107,13 +114,28 @@ def _cells(notebook: Path) -> Iterator[_Place]:
 
 def _files(folder: Path, notebook: Path) -> Iterator[_Place]:
     """Yield the notebook's contents except the sources of its cells, and the other text files."""
-    content = json.loads(notebook.read_text(encoding="utf-8"))
-    rest = [{key: value for key, value in cell.items() if key != "source"} for cell in content["cells"]]
+    written = json.loads(notebook.read_text(encoding="utf-8"))
+    rest = [{key: value for key, value in cell.items() if key != "source"} for cell in written["cells"]]
+    pasted = [form for cell in rest for forms in cell.get("attachments", {}).values() for form in forms.items()]
     rest = [{**cell, "attachments": list(cell.get("attachments", {}))} for cell in rest]  # pictures: their names
-    yield _Place(f"{notebook.name} metadata", json.dumps([content["metadata"], rest], ensure_ascii=False))
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != notebook and not is_picture(path):
-            yield _Place(path.name, path.read_text(encoding="utf-8", errors="replace"), is_file=True)
+    yield _Place(f"{notebook.name} metadata", json.dumps([written["metadata"], rest], ensure_ascii=False))
+    for kind, encoded in pasted:
+        if kind == "image/svg+xml":
+            yield from _drawn(f"{notebook.name} pasted SVG", content(encoded) or b"")
+    paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file() and path != notebook]
+    yield _Place("file names", "\n".join(str(path.with_suffix("")) for path in paths))
+    for path in paths:
+        if path.suffix.lower() == ".svg":
+            yield from _drawn(str(path), (folder / path).read_bytes())
+        elif path.name == CHECKS_FILE:  # any other file is refused, or holds pixels
+            yield _Place(str(path), (folder / path).read_text(encoding="utf-8", errors="replace"), is_file=True)
+
+
+def _drawn(name: str, image: bytes) -> Iterator[_Place]:
+    """Yield the text of an SVG, as it is and without its tags."""
+    text = image.decode("utf-8", "replace")
+    yield _Place(name, html.unescape(text))
+    yield _Place(name, html.unescape(_TAG.sub(lambda tag: "\n" * tag[0].count("\n") or " ", text)))
 
 
 # --- what is secret
@@ -173,7 +195,10 @@ def _unexpected_files(assignment: Assignment, folder: Path) -> Iterator[str]:
     names = " and ".join(sorted(expected))
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_dir() or path.name in expected or is_picture(path)):
-            yield f"{path.relative_to(folder)}: expected only {names} and images in the release, got this file."
+            yield (
+                f"{one_line(path.relative_to(folder))}: expected only {names} and images ({', '.join(PICTURES)}) "
+                "in the release, got this file. Move it away."
+            )
 
 
 def _outputs(notebook: Path) -> Iterator[str]:
@@ -204,8 +229,25 @@ def _copied(assignment: Assignment, notebook: Path) -> Iterator[str]:
                     for number, line in copies(blank, place.text)[:_NAMED]:
                         yield (
                             f"{assignment.name}/{cell.id}: expected no line of a solution outside its blank, "
-                            f"got `{line}` in {place.name} line {number}."
+                            f"got `{line}` in {place.name} line {number}. {_REMEDY}"
                         )
+
+
+def _computed(assignment: Assignment, places: list[_Place], found: list[str]) -> Iterator[str]:
+    """Yield the expressions of solutions that stand elsewhere too, where `found` does not name that line."""
+    for cell in assignment.cells:
+        texts = expressions(cell.source) if cell.is_solution and cell.cell_type == "code" else []
+        for place in places:
+            here = repeated(texts, place.text)
+            if len(here) <= (min(1, len(texts) - 1) if place.is_file else 0):  # a public check may need one of several
+                continue
+            for line, text in here[:_NAMED]:
+                where = f"in {place.name} line {line}."
+                if not any(where in leak for leak in found):
+                    yield (
+                        f"{assignment.name}/{cell.id}: expected nothing that a solution computes outside its blank, "
+                        f"got `{one_line(text)}` {where} {_REMEDY}"
+                    )
 
 
 def _changed_stubs(assignment: Assignment, notebook: Path) -> Iterator[str]:

@@ -67,7 +67,7 @@ def release(assignment: Assignment) -> ReleaseReport:
         a student could not run it, or the hidden graders fail on the instructor's own solution. The message names
         every cell and line.
     """
-    _refuse(assignment, faults(assignment), "Fix")
+    _refuse(assignment, faults(assignment))
     from gradlab_staff.gradebook import make_release, save_cells, swap  # nbgrader takes seconds to import
 
     parent = assignment.release.parent
@@ -77,9 +77,7 @@ def release(assignment: Assignment) -> ReleaseReport:
         make_release(staged)
         tried, untried = _tried(staged)
         failed, not_graded = _judged(assignment)
-        leaked = leaks(assignment, staged.release)
-        remedy = "Reword the release or the solution" if leaked and not untried + failed else "Fix"
-        _refuse(assignment, [*leaked, *untried, *failed], remedy)
+        _refuse(assignment, [*leaks(assignment, staged.release), *untried, *failed])
         save_cells(assignment)
         swap(staged.release, assignment.release, Path(workspace) / "old")
     files = tuple(
@@ -89,16 +87,15 @@ def release(assignment: Assignment) -> ReleaseReport:
     return ReleaseReport(assignment.release, files, exercises, tried, not_graded)
 
 
-def _refuse(assignment: Assignment, wrong: list[str], remedy: str) -> None:
+def _refuse(assignment: Assignment, wrong: list[str]) -> None:
     if not wrong:
         return
     lines = "\n".join(f"- {line}" for line in wrong)
     one = len(wrong) == 1
-    remedy = f"Fix {'it' if one else 'them'}" if remedy == "Fix" else remedy
     raise CourseError(
         f"{assignment.name}: expected an assignment that can be released, got "
         f"{'one fault' if one else f'{len(wrong)} faults'}:\n{lines}\n"
-        f"Released nothing. {remedy}, then run: gradlab release {assignment.name}"
+        f"Released nothing. Fix {'it' if one else 'them'}, then run: gradlab release {assignment.name}"
     )
 
 

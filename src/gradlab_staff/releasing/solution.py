@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -34,8 +35,10 @@ def failures(assignment: Assignment) -> list[str]:
                 run.session.start()  # here, so that it is no fault of the first grader if there is no sandbox
             run_checks(run, "instructor")
             return list(_failures(run))
-    except (CourseError, GraderError) as error:
+    except CourseError as error:
         return [str(error)]
+    except GraderError as error:
+        return [str(error).replace("--submission PATH", f"--submission {shlex.quote(str(assignment.notebook))}")]
 
 
 def _failures(run: Run) -> Iterator[str]:
