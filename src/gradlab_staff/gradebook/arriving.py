@@ -63,10 +63,10 @@ class Arriving(dict[str, list[str]]):
         notebook, skipped = Path(place, f"{self.assignment.name}.ipynb"), ""
         with contextlib.suppress(Exception):  # nbgrader would end the run: GradlabExecute tries again, and says why
             received = self.received[student] = receive(self.assignment, path, Path(place))
-            if received.undated:
-                self.log.warning("%s: %s", clean(student), clean(received.warnings[-1]))
             if received.has_work:
                 notebook.touch()  # nbgrader enters a zero at once where there is no such file
+                for warning in received.warnings:
+                    self.log.warning("%s: %s", clean(student), clean(warning))
             else:
                 skipped = student
                 named = without_work(self.assignment, student, path, received.warnings)

@@ -89,8 +89,6 @@ class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nb
         verdict = graded.verdict
         if verdict is None:
             raise GraderError(graded.error)
-        if not graded.notebook.readable:  # nbgrader would enter a plain zero; reported as failed, a person looks at it
-            raise GradebookError(f"{assignment.name} submission={verdict.student}: {' '.join(verdict.warnings)}")
         received = getattr(self.parent, "received", {}).get(about["student"])
         with Gradebook.open(assignment) as book:
             if received is not None and received.undated:

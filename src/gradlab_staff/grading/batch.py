@@ -174,9 +174,8 @@ def _grade(assignment: Assignment, job: _Job, options: GradeOptions) -> Graded:
 
 
 def match_received(assignment: Assignment, received: Received) -> Matched:
-    """Open the notebook of a private copy and match its cells; none where there is no notebook that can be read."""
-    if received.notebook is None:
-        return Matched((), received.warnings, readable=False)
+    """Open the notebook of a private copy that has one, and match its cells."""
+    assert received.notebook is not None, "there is nothing to grade"
     matched = match(assignment, open_notebook(received.notebook))
     beside = {**supporting_files(assignment), **received.beside}
     return replace(matched, warnings=(*received.warnings, *matched.warnings), beside=beside)
