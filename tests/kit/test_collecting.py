@@ -17,10 +17,11 @@ from tiny_course import SOLVED, make_course, released_cells, solve, write
 
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import CourseError
-from gradlab_staff.gradebook.collecting import copy_work, fault_of_id, owned_by
+from gradlab_staff.gradebook.collecting import copy_work, owned_by
 from gradlab_staff.gradebook.students import read_students
 from gradlab_staff.gradebook.zip_names import Named, name_of, newest
 from gradlab_staff.intake.files import Folder, HandedIn
+from gradlab_staff.intake.ids import fault_of_id
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # nbgrader 0.9.6 on recent versions of what it uses

@@ -11,12 +11,13 @@ from typing import Any
 
 from gradlab_staff.errors import CourseError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
-from gradlab_staff.gradebook.collecting import copy_work, fault_of_id
+from gradlab_staff.gradebook.collecting import copy_work
 from gradlab_staff.gradebook.folders import SECRET, STAMP
 from gradlab_staff.gradebook.students import read_students
 from gradlab_staff.gradebook.zip_names import Named, Version, name_of, newest
 from gradlab_staff.intake.archives import files_in, open_zip
 from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, copy_file
+from gradlab_staff.intake.ids import fault_of_id
 from gradlab_staff.text import one_line
 
 __all__ = ["LmsCollector", "LmsExtractor"]

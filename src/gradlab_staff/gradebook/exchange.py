@@ -20,9 +20,10 @@ from typing import Any
 from gradlab_staff.course import Course
 from gradlab_staff.errors import GradlabError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
-from gradlab_staff.gradebook.collecting import copy_work, fault_of_id, owned_by
+from gradlab_staff.gradebook.collecting import copy_work, owned_by
 from gradlab_staff.gradebook.folders import MAX_SMALL_BYTES, SECRET, STAMP
 from gradlab_staff.intake.files import Folder, HandedIn, read_file
+from gradlab_staff.intake.ids import fault_of_id
 from gradlab_staff.intake.inbox import open_inbox
 from gradlab_staff.intake.stamps import read_stamp
 from gradlab_staff.text import one_line

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from gradlab_staff.errors import CourseError
-from gradlab_staff.gradebook.collecting import fault_of_id
+from gradlab_staff.intake.ids import fault_of_id
 
 __all__ = ["read_students"]
 

@@ -148,6 +148,12 @@ class Folder:
             (self._handed_in(path, status.st_size), status) for path, status in sorted(found, key=lambda one: one[0])
         ]
 
+    def hidden_folders(self, limit: int) -> list[str]:
+        """Return the names of the folders at its top that begin with a dot, sorted."""
+        entries = islice(self._entries(PurePosixPath()), limit)
+        found = [path.name for path, status in entries if path.name[0] == "." and stat.S_ISDIR(status.st_mode)]
+        return sorted(set(found) - set(IGNORED))
+
     def files(self, *, hidden: bool = False) -> Iterator[HandedIn]:
         """Yield its files, level by level from the top, sorted; links are named and not followed.
 

@@ -42,8 +42,8 @@ class Received:
     """A submission in order: the notebook under the assignment's name, and the files beside it by their paths.
 
     `name` is what the notebook was called when it was handed in. Where there was none that can be read, `notebook` is
-    None and `has_work` is false: there is nothing to grade, and no score is due before a person has looked. `time` is when it was handed in, in UTC, if known;
-    `undated`: there is a time stamp, and it does not say.
+    None and `has_work` is false: there is nothing to grade, and no score is due before a person has looked. `time` is
+    when it was handed in, in UTC, if known; `undated`: there is a time stamp, and it does not say.
     """
 
     folder: Path
