@@ -281,6 +281,17 @@ def test_nothing_crowds_out_the_time_stamp(handed_in, copy):
     assert got.files["timestamp.txt"].read_bytes() == b"2026-02-01 00:00:00.000000 UTC"
 
 
+@pytest.mark.parametrize("place", ["tiny", "hw/deep"])
+def test_a_time_stamp_beside_a_notebook_in_a_folder_is_said(handed_in, copy, place):
+    """It may be the exchange's, and cost or save a penalty: a person decides. One at the top counts alone."""
+    stamp = b"2026-02-01 08:00:00 UTC"
+    got = copy(handed_in({f"{place}/tiny.ipynb": "solved.ipynb", f"{place}/timestamp.txt": stamp}))
+    assert (got.time, got.undated) == (None, True)
+    assert got.warnings[-1].startswith(f"{place}/timestamp.txt: expected timestamp.txt at the top")
+    got = copy(handed_in({"timestamp.txt": stamp}))
+    assert (got.undated, len(got.warnings)) == (False, 1)
+
+
 def test_a_time_stamp_of_the_students_own_is_none(handed_in, copy):
     """One in a folder or in a zip was not laid there by who collected."""
     folder = handed_in()
