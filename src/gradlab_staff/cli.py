@@ -286,7 +286,8 @@ def _entered(graded: Iterator[Graded], book: Gradebook) -> Iterator[Entry]:
             failed_before, error = True, str(fault)
         except Exception as fault:  # noqa: BLE001 (what one handed in must not end the class's grading)
             error = f"{type(fault).__name__}: {fault} (a fault of gradlab; please report it)"
-        yield Entry(result.student, result.verdict, error, result.cached, result.misplaced)
+        unread = result.received.unread if result.received else ()
+        yield Entry(result.student, result.verdict, error, result.cached, result.misplaced, unread)
 
 
 @contextlib.contextmanager

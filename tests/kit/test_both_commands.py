@@ -153,8 +153,10 @@ def test_files_by_any_name_and_in_any_order(root: Path) -> None:
     for options in ((), ("--force",)):
         autograde(root, *options)
         assert (rows(root), graded(root)) == ours
-    autograde(other)
+    log = autograde(other)
     assert (rows(other), graded(other)) == ours
+    for student, entry in said.items():
+        assert all(f"{student}: {warning}" in log for warning in entry["verdict"]["warnings"])
     gradlab(other)
     assert (rows(other), graded(other)) == ours
 
@@ -175,7 +177,8 @@ def test_a_time_is_one_instant(root: Path) -> None:
     assert rows(other) == rows(root)
     assert graded(other) == graded(root)
     assert "error" not in log.lower()
-    assert "odd: timestamp.txt: expected a time" in log
+    for student in warned:
+        assert f"{student}: {said[student]['verdict']['warnings'][0]}" in log
     assert formgraders_list(root) == {(student, True, time is not None) for student, (_, time) in STAMPS.items()}
 
 
@@ -223,17 +226,35 @@ def test_a_class_without_a_notebook_at_the_top_keeps_what_it_has(root: Path) -> 
     assert len(list((root / "autograded").glob("*/tiny/tiny.ipynb"))) == 3
 
 
-def test_what_nbgrader_cannot_grade_again_stays(root: Path) -> None:
-    """An unreadable notebook, and one that is gone: nbgrader fails it, or has nothing to do; the folder stays."""
-    lay(root, "broken/tiny", {"tiny.ipynb": b'{"cells": ['})
-    lay(root, "gone/tiny", FILES["plain"])
+BROKEN = {
+    "empty": b"",
+    "half": WORK[:1000],
+    "page": b"<html>",
+    "pointer": b"version https://git-lfs.github.com/spec/v1",
+}
+
+
+def test_what_cannot_be_read_gets_no_score_and_costs_none(root: Path) -> None:
+    """By either command: it is named; what was entered before, and the folder, stay."""
     lay(root, "plain/tiny", FILES["plain"])
+    lay(root, "gone/tiny", FILES["plain"])
+    for student in BROKEN:
+        lay(root, f"{student}_now/tiny", FILES["plain"])
     gradlab(root)
     before = rows(root), graded(root)
     (root / "submitted" / "gone" / "tiny" / "tiny.ipynb").unlink()
+    for student, content in BROKEN.items():
+        lay(root, f"{student}_now/tiny", {"tiny.ipynb": content})
+        lay(root, f"{student}/tiny", {"tiny.ipynb": content})
     log = autograde(root, "--force")
-    assert "There was an error processing assignment 'tiny' for student 'broken'" in log
     assert (rows(root), graded(root)) == before
+    said = gradlab(root, "--force")
+    assert (rows(root), graded(root)) == before
+    for student in [*BROKEN, *(f"{student}_now" for student in BROKEN)]:
+        assert said[student]["score"] is None
+        assert "got a file that cannot be read: " in said[student]["error"]
+        assert said[student]["error"] in log
+    assert "There was an error" not in log
     assert [path.name for path in (root / ".gradlab" / "received").iterdir()] == ["making.lock"]
 
 
@@ -241,10 +262,11 @@ def test_formgraders_button_is_the_same(root: Path) -> None:
     """It calls nbgrader's API with the course's settings, in a server that goes on."""
     for student in ("plain", "renamed", "copied"):
         lay(root, f"{student}/tiny", FILES[student])
-    lay(root, "broken/tiny", {"tiny.ipynb": b'{"cells": ['})
+    lay(root, "broken/tiny", FILES["plain"])
     alone = Path(shutil.copytree(root, root.with_name("alone")))
     gradlab(alone)
     shutil.copytree(alone / "autograded" / "broken", root / "autograded" / "broken")
+    lay(root, "broken/tiny", {"tiny.ipynb": b'{"cells": ['})
     code = (
         "import json, os, sys\n"
         "from nbgrader.apps.baseapp import NbGrader\n"
@@ -261,7 +283,7 @@ def test_formgraders_button_is_the_same(root: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, *students], cwd=root, capture_output=True, text=True, check=True)
     swept = "['making.lock'] True"
     assert done.stdout.splitlines() == [
-        f"broken False {swept}",
+        f"broken True {swept}",
         *(f"{student} True {swept}" for student in students[1:]),
         "submitted",
     ]

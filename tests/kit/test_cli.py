@@ -208,6 +208,21 @@ class TestGrade:
         assert result.stderr.endswith("Error: student_02: no room\n")
         assert book.entered == []
 
+    def test_a_notebook_as_released_beside_other_files_is_seen(
+        self, run: Run, tiny: Assignment, fakes: Callable[..., FakeBook], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In its row, in the summary and in the JSON: the work may be in these."""
+        unread = Received(Path("nowhere"), unread=("work.7z",))
+        book = fakes()
+        graded = Graded("student_01", verdict(), received=unread)
+        monkeypatch.setattr("gradlab_staff.grading.batch.grade_all", lambda *_, **__: iter([graded]))
+        result = run("grade", "tiny")
+        assert "graded as released; not read: work.7z" in result.stdout
+        assert "1 graded as released, beside files that may hold the work. Look into these." in result.stdout
+        assert (result.exit_code, book.entered) == (0, ["student_01"])
+        (submission,) = json.loads(run("grade", "tiny", "--json").stdout)["submissions"]
+        assert submission["unread"] == ["work.7z"]
+
     def test_json_holds_the_verdicts(self, run: Run, fakes: Callable[..., FakeBook]) -> None:
         """Machines get everything on stdout, and nothing else."""
         fakes(Graded("student_01", verdict(double=0.5)))
@@ -231,7 +246,10 @@ class TestGrade:
         assert cells == ["student_02", "–", "–", "–", "not graded: 'submitted/student_02/Tiny '"]
         assert "Not graded. Run: mv 'submitted/student_02/Tiny ' submitted/student_02/tiny\n" in result.stdout
         assert "1 of 2 submissions graded" in result.stdout
-        assert "1 not graded, and given no score: elsewhere than expected, or no notebook." in result.stdout
+        assert (
+            "1 not graded, and given no score: elsewhere than expected, or no notebook that can be read."
+            in result.stdout
+        )
         assert book.entered == ["student_01"]
 
     def test_of_two_lines_on_a_student_the_score_comes_last(
@@ -319,14 +337,15 @@ class TestEndToEnd:
         submit(tiny, "student_03", notebook([]))
         submit(tiny, "student_04", '{"cells": [')
         result = run("grade", "tiny", "--json")
-        assert result.exit_code == 0, result.output
+        assert result.exit_code == 1, result.output  # a person looks at what cannot be read
         scores = {entry["student"]: entry["score"] for entry in json.loads(result.stdout)["submissions"]}
-        assert scores == {"student_01": 6.0, "student_02": 4.0, "student_03": 0.0, "student_04": 0.0}
+        assert scores.pop("student_04") is None
+        assert scores == {"student_01": 6.0, "student_02": 4.0, "student_03": 0.0}
         assert all((root / "feedback" / student / "tiny" / "tiny.html").is_file() for student in scores)
         assert nbgrader_scores(root) == scores
 
         again = json.loads(run("grade", "tiny", "--json").stdout)
-        assert {entry["cached"] for entry in again["submissions"]} == {True}
+        assert {entry["cached"] for entry in again["submissions"] if entry["verdict"]} == {True}
 
         with sqlite3.connect(root / "gradebook.db") as db:
             db.execute("UPDATE grade SET auto_score = NULL")

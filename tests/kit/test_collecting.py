@@ -17,10 +17,11 @@ from tiny_course import SOLVED, make_course, released_cells, solve, write
 
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import CourseError
-from gradlab_staff.gradebook.collecting import copy_work, fault_of_id, owned_by
+from gradlab_staff.gradebook.collecting import copy_work, owned_by
 from gradlab_staff.gradebook.students import read_students
 from gradlab_staff.gradebook.zip_names import Named, name_of, newest
 from gradlab_staff.intake.files import Folder, HandedIn
+from gradlab_staff.intake.ids import fault_of_id
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # nbgrader 0.9.6 on recent versions of what it uses
@@ -99,7 +100,9 @@ def versions(*names: str, lms: bool = True) -> dict[str, str]:
         (["tiny.ipynb"], {"tiny.ipynb": "tiny.ipynb"}),
         (["tiny-1.ipynb"], {"tiny.ipynb": "tiny-1.ipynb"}),
         (["tiny.ipynb", "tiny-2.ipynb", "tiny-1.ipynb"], {"tiny.ipynb": "tiny-1.ipynb"}),  # as uploaded
-        (["mine-1.ipynb", "mine-2.ipynb"], {"mine.ipynb": "mine-2.ipynb"}),
+        (["mine-1.ipynb", "mine-2.ipynb"], {"mine-1.ipynb": "mine-1.ipynb", "mine-2.ipynb": "mine-2.ipynb"}),
+        (["tiny-2.ipynb", "tiny-3.ipynb"], {"tiny-2.ipynb": "tiny-2.ipynb", "tiny-3.ipynb": "tiny-3.ipynb"}),
+        (["part-1.py", "part-2.py"], {"part-1.py": "part-1.py", "part-2.py": "part-2.py"}),
         (["lab-3.ipynb"], {"lab-3.ipynb": "lab-3.ipynb"}),
         (["helper.py", "helper-1.py", "tiny.ipynb"], {"helper.py": "helper-1.py", "tiny.ipynb": "tiny.ipynb"}),
         (["helper-1.py"], {"helper.py": "helper-1.py"}),
@@ -142,6 +145,9 @@ def test_students_csv_as_spreadsheets_write_it(tmp_path, text):
         (b"lms_id,id\n1,a[b]\n", "it holds one of / * ? [ ]"),
         (b"lms_id,id\n1,../x\n", "it begins with a dot"),
         (b"lms_id,id\n1,\xff\n", "expected a table in UTF-8"),
+        ("lms_id,id\n1,a\n".encode("utf-16"), "Save it as “CSV UTF-8”"),
+        (b'lms_id,id\n"1,a\n2,b\n', "Is a quotation mark not closed?"),
+        (b"\n\nlms_id,id\n1,a\n1,b\n", "line 5: expected a number and an id, got 1 twice"),
         (b"lms_id,id\n1," + b"a" * 200_000, "expected a table, got: field larger than field limit"),
     ],
 )
@@ -355,10 +361,33 @@ class TestZipCollect:
             "102": ["tiny.ipynb"],
             "103": ["my_tiny.ipynb"],
         }
-        assert "is in two downloads. Took the one of CS 101-Tiny-78.zip." in ran.log
+        newer = (
+            "is in two downloads. Took the one of CS 101-Tiny-78.zip, and not of CS 101-Tiny-77.zip: it is newer, by"
+        )
+        assert f"{newer} the time of the file." in ran.log
         assert (tiny.course.root / "submitted" / "101" / "tiny" / "tiny.ipynb").read_text() == work + " "
         assert collect(tiny).code == 1  # nbgrader overwrites nothing unasked
         assert collect(tiny, "--force").code == 0
+
+    @pytest.mark.parametrize(
+        ("older", "newer", "why"),
+        [
+            ("CS-Tiny-77.zip", "CS-Tiny-77 (1).zip", "the number in its name"),
+            ("CS-Tiny-77 (9).zip", "CS-Tiny-77(10).zip", "the number in its name"),
+            ("CS-Tiny-9.zip", "CS-Tiny-10.zip", "the time of the file"),
+            ("b.zip", "a.zip", "the time of the file"),
+        ],
+    )
+    def test_of_two_downloads_the_newer_counts(self, tiny, work, older, newer, why):
+        """By the number that a browser adds, else by the file's time; the dates in a zip are not asked."""
+        name = "Ann One_101_assignsubmission_file_/tiny.ipynb"
+        for minute, (download_name, content) in enumerate([(newer, f"{work} "), (older, work)]):
+            path = download(tiny, {name: content}, download_name)
+            time = 1_700_000_000 + 60 * (minute if "number" in why else -minute)
+            os.utime(path, (time, time))
+        ran = collect(tiny)
+        assert (tiny.course.root / "submitted" / "101" / "tiny" / "tiny.ipynb").read_text() == f"{work} "
+        assert f"Took the one of {newer}, and not of {older}: it is newer, by {why}." in ran.log
 
     def test_a_download_that_was_unpacked_by_hand(self, tiny, work, tmp_path):
         """Files lie loose; a zip by the name of a submission is that student's, unless it could be a download, too."""
@@ -404,9 +433,9 @@ class TestZipCollect:
         for said in (
             "101: expected one student by this number, got evil, onea. Collected nothing of theirs.",
             "104: expected a file, got bomb.csv: it has 65 MiB, and 16 MiB are read at most.",
-            "104: expected a file, got link.html: it is something else.",
-            "104: expected a file, got up.txt: it is hidden, or leads out of the folder.",
-            "104: expected a file, got abs.txt: it is hidden, or leads out of the folder.",
+            "104: expected a file, got link.html: it is a symbolic link.",
+            "104: expected a file, got up.txt: it is a name that leads out of the zip.",
+            "104: expected a file, got abs.txt: it is a name that leads out of the zip.",
             "submissions.zip/evil_104_5004_..: expected a name",
             "104: timestamp.txt: is not a student's to hand in.",
             "104: submission_secret.txt: is not a student's to hand in.",
@@ -422,7 +451,7 @@ class TestZipCollect:
         download(tiny, dict.fromkeys(names, work))
         ran = collect(tiny)
         assert list(submitted(tiny)) == ["102", "104", "ann"]
-        assert "102: is ann in students.csv, as another number is. Collected under its number." in ran.log
+        assert "102: is ann in students.csv, as 101 is. Collected under its number." in ran.log
         assert "104: expected the id of a student: it is another's." in ran.log
 
     def test_a_bad_students_csv_ends_it(self, tiny, work):
@@ -485,20 +514,25 @@ class TestZipCollect:
 
 
 @pytest.mark.slow
-def test_odd_ids_that_were_laid_by_hand_are_graded_by_all_that_grade_a_class(tiny, work):
-    """Brackets are a pattern to nbgrader, and a blank at the end is easily lost."""
-    students = ["a[b]", "student_01", "x "]
-    for student in students:
-        write(tiny.course.root / "submitted" / student / "tiny" / "tiny.ipynb", work)
+def test_ids_that_are_patterns_to_nbgrader_are_named_and_touch_nobody(tiny, work):
+    """A folder laid by hand: no command takes ``g[b]`` for ``gb``, whom it would grade, or write feedback for."""
+    root = tiny.course.root
+    for student in ("g[b]", "gb", "x "):
+        write(root / "submitted" / student / "tiny" / "tiny.ipynb", work)
     command = [sys.executable, "-m", "gradlab", "grade", "tiny"]
-    graded = subprocess.run(command, cwd=tiny.course.root, capture_output=True, text=True, check=False)
-    assert "3 of 3 submissions graded" in graded.stdout
-    assert nbgrader(tiny.course.root, "autograde", "tiny", "--force").code == 0
-    with sqlite3.connect(tiny.course.root / "gradebook.db") as db:
-        db.execute("UPDATE comment SET manual_comment = 'Well argued.'")
+    graded = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert graded.returncode == 1
+    assert "1 of 3 submissions graded" in graded.stdout
+    assert "Run: mv 'submitted/g[b]' submitted/g_b" in graded.stdout
+    assert "Run: mv 'submitted/x ' submitted/x" in graded.stdout
+    assert nbgrader(root, "generate_feedback", "tiny", "--force").code == 0
+    page = root / "feedback" / "gb" / "tiny" / "tiny.html"
+    shutil.copytree(root / "autograded" / "gb", root / "autograded" / "g[b]")  # as an earlier version laid it
+    before = [path.stat().st_mtime_ns for path in (page, root / "autograded" / "gb" / "tiny" / "tiny.ipynb")]
+    ran = nbgrader(root, "autograde", "tiny", "--force", "--student", "g[b]")
+    assert "it holds one of / * ? [ ]" in ran.log
+    nbgrader(root, "generate_feedback", "tiny", "--force", "--student", "g[b]")
+    assert before == [path.stat().st_mtime_ns for path in (page, root / "autograded" / "gb" / "tiny" / "tiny.ipynb")]
+    with sqlite3.connect(root / "gradebook.db") as db:
+        assert db.execute("SELECT student_id FROM submitted_assignment").fetchall() == [("gb",)]
     db.close()
-    assert nbgrader(tiny.course.root, "generate_feedback", "tiny", "--force").code == 0
-    for student in students:
-        page = tiny.course.root / "feedback" / student / "tiny" / "tiny.html"
-        assert "Well argued." in page.read_text(), student
-        assert len((page.parent / "submission_secret.txt").read_text()) == 128

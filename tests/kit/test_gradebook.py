@@ -44,8 +44,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-UNREADABLE = '{"cells": ['
-
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
@@ -239,21 +237,6 @@ class TestScores:
         change(tiny, "UPDATE grade SET manual_score = 2, needs_manual_grade = 0")
         enter(tiny, verdict())
         assert {flag for *_, flag in grades(tiny).values()} == {0}
-
-    def test_an_unreadable_notebook_is_shown_to_a_person(self, tiny: Assignment) -> None:
-        """Zeros, the reason as a comment, and a flag on every cell."""
-        submit(tiny, "student_01", UNREADABLE)
-        enter(tiny, verdict(double=0, halve=0, warnings=("expected a notebook, got <half> of one.",)))
-        assert set(grades(tiny).values()) == {(0.0, None, None, 1)}
-        assert set(comments(tiny).values()) == {("expected a notebook, got <half> of one.", None)}
-        assert "could not be read" in graded_cells(tiny)[0]["source"]
-        assert "got &lt;half&gt; of one." in page(tiny)
-
-    def test_an_empty_folder_is_a_submission(self, tiny: Assignment) -> None:
-        """Nothing handed in is zeros, too."""
-        (tiny.course.root / "submitted" / "student_01" / "tiny").mkdir(parents=True)
-        enter(tiny, verdict(double=0, halve=0, warnings=("no notebook.",)))
-        assert grades(tiny)["double"] == (0.0, None, None, 1)
 
     @pytest.mark.parametrize(("stamp", "late"), [("2026-03-01 12:00:00 UTC", 4.0), ("2026-01-01 12:00:00 UTC", None)])
     def test_late_penalties_are_the_plugins(self, tiny: Assignment, stamp: str, late: float | None) -> None:
@@ -712,14 +695,12 @@ class TestNbgraderCommands:
         nbgrader("generate_feedback", "tiny", "--force")
         assert link in page(tiny)
 
-    @pytest.mark.parametrize("readable", [True, False])
     def test_autograde_writes_no_score_that_it_does_not_have(
-        self, tiny: Assignment, nbgrader: Callable[..., None], monkeypatch: pytest.MonkeyPatch, readable: bool
+        self, tiny: Assignment, nbgrader: Callable[..., None], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A failure of the kit, or a notebook that only a person can judge, fails the submission and no other."""
-        submit(tiny, "student_01", solve(released_cells(tiny), SOLVED) if readable else UNREADABLE)
-        broke = Graded("student_01", None, "the kit broke")
-        result = broke if readable else Graded("student_01", verdict(), notebook=handed_in(tiny))
+        """A failure of the kit fails the submission and no other."""
+        submit(tiny, "student_01", solve(released_cells(tiny), SOLVED))
+        result = Graded("student_01", None, "the kit broke")
         monkeypatch.setattr("gradlab_staff.grading.batch.grade_received", lambda *_: result)
         with pytest.raises(SystemExit):
             nbgrader("autograde", "tiny", "--force")

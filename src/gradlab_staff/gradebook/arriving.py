@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
-import glob
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from gradlab_staff.course import Course
 from gradlab_staff.gradebook import _nbgrader as nbgrader
 from gradlab_staff.intake.received import Received, receive
-from gradlab_staff.intake.submitted import look_through, without_work
+from gradlab_staff.intake.submitted import Submitted, look_through, without_work
 from gradlab_staff.text import clean
 
 __all__ = ["Arriving"]
@@ -39,20 +37,20 @@ class Arriving(dict[str, list[str]]):
         self.kept = folder / "autograded"
         self.graded: Path | None = None
         self.handed_in: dict[str, tuple[str, Path]] = {}
-        for student, path in _submissions(theirs, self.assignment.name):
+        seen = look_through(self.assignment, Path(theirs.root, theirs.submitted_directory))
+        wanted = _wanted(theirs, seen)
+        for student, path in seen.folders.items():
+            if student not in wanted:
+                continue
             place = self._path(self.coursedir.submitted_directory, student)
             self.handed_in[place] = student, path
             self[place] = []
-        self._warn(theirs)
+        for item in seen.misplaced:
+            if item.student in wanted or not item.student:
+                self.log.warning("%s", clean(str(item)))
 
     def _path(self, step: str, student: str) -> str:
         return str(self.coursedir.format_path(step, student, self.assignment.name))
-
-    def _warn(self, theirs: Any) -> None:
-        """Name what is not graded because it lies elsewhere."""
-        for item in look_through(self.assignment, Path(theirs.root, theirs.submitted_directory)).misplaced:
-            if fnmatch.fnmatchcase(item.student, theirs.student_id) or not item.student:
-                self.log.warning("%s", clean(str(item)))
 
     def __getitem__(self, place: str) -> list[str]:
         student, path = self.handed_in[place]
@@ -63,10 +61,10 @@ class Arriving(dict[str, list[str]]):
         notebook, skipped = Path(place, f"{self.assignment.name}.ipynb"), ""
         with contextlib.suppress(Exception):  # nbgrader would end the run: GradlabExecute tries again, and says why
             received = self.received[student] = receive(self.assignment, path, Path(place))
-            if received.undated:
-                self.log.warning("%s: %s", clean(student), clean(received.warnings[-1]))
             if received.has_work:
                 notebook.touch()  # nbgrader enters a zero at once where there is no such file
+                for warning in received.warnings:
+                    self.log.warning("%s: %s", clean(student), clean(warning))
             else:
                 skipped = student
                 named = without_work(self.assignment, student, path, received.warnings)
@@ -90,13 +88,17 @@ class Arriving(dict[str, list[str]]):
         self.graded = None
 
 
-def _submissions(coursedir: Any, name: str) -> list[tuple[str, Path]]:
-    """Return the folders of the submissions that nbgrader was asked to grade, with their students."""
-    submitted = coursedir.submitted_directory
-    named = re.compile(coursedir.format_path(submitted, "(?P<student>.*)", name, escape=True))
-    paths = glob.glob(coursedir.format_path(submitted, coursedir.student_id, name))
-    found = [(match["student"], Path(path)) for path in paths if (match := named.fullmatch(path)) is not None]
-    return [(student, path) for student, path in found if not (path.is_symlink() or path.parent.is_symlink())]
+def _wanted(coursedir: Any, seen: Submitted) -> set[str]:
+    """Return the students that nbgrader was asked for, of those that have handed in anything.
+
+    It takes what it is given for a pattern. Where that is the name of a folder, only that is meant: formgrader's button
+    for ``a[b]`` must not grade ``ab``.
+    """
+    students = {*seen.folders, *(item.student for item in seen.misplaced)} - {""}
+    asked, excluded = coursedir.student_id, coursedir.student_id_exclude.split(",")
+    if asked in students:
+        return {asked}
+    return {name for name in students if fnmatch.fnmatchcase(name, asked) and name not in excluded}
 
 
 def _with_submitted(coursedir: Any, folder: Path) -> Any:

@@ -13,7 +13,6 @@ from gradlab_staff.intake.outputs import stream
 from gradlab_staff.intake.pictures import Album
 from gradlab_staff.intake.prose import SafeProse, safe_prose
 from gradlab_staff.pages.feedback import exercise_report
-from gradlab_staff.text import clean
 
 __all__ = ["Released", "ReleasedCell", "autograded_notebook", "earned"]
 
@@ -75,8 +74,6 @@ def autograded_notebook(released: Released, work: Matched, verdict: Verdict) -> 
     """Return the notebook as plain data: nbformat 4.4, valid for nbgrader whatever was submitted."""
     writing = _Writing(released, work, {result.name: result for result in verdict.exercises})
     cells = [writing.cell(item, id) for item, id in _placed(released, work)]
-    if not work.readable:
-        cells.insert(0, _unreadable(verdict))
     return {
         "nbformat": 4,
         "nbformat_minor": 4,
@@ -210,9 +207,3 @@ def grade_outputs(result: ExerciseResult) -> list[dict[str, Any]]:
         stream(exercise_report(result) + "\n"),
         {"output_type": "execute_result", "execution_count": None, "metadata": {}, "data": score},
     ]
-
-
-def _unreadable(verdict: Verdict) -> dict[str, Any]:
-    warnings = "\n".join(f"- {safe_prose(clean(warning))}" for warning in verdict.warnings)
-    text = f"**The notebook could not be read; the cells below are the assignment's.**\n\n{warnings}"
-    return {"cell_type": "markdown", "metadata": {}, "source": text}

@@ -78,7 +78,7 @@ class Gradebook:
         """
         notebook = autograded_notebook(self.released, work, verdict)
         try:
-            patiently(lambda: self._enter(verdict, work, notebook, received), self.app.coursedir.db_url)
+            patiently(lambda: self._enter(verdict, notebook, received), self.app.coursedir.db_url)
         except OSError as error:
             raise GradebookError(
                 f"{self.assignment.name} submission={verdict.student}: expected to write autograded/ and feedback/, "
@@ -100,12 +100,12 @@ class Gradebook:
 
         patiently(clear, self.app.coursedir.db_url)
 
-    def _enter(self, verdict: Verdict, work: Matched, notebook: dict[str, Any], received: Received) -> None:
+    def _enter(self, verdict: Verdict, notebook: dict[str, Any], received: Received) -> None:
         db = self.rows.db
         before = self._autograded_mark(verdict.student)
         try:
             submitted = self._submission(verdict.student, received)
-            self._score(submitted, verdict, work, notebook)
+            self._score(submitted, verdict, notebook)
             db.flush()
             self._penalise(submitted, verdict.student)
             db.flush()
@@ -137,7 +137,7 @@ class Gradebook:
         db.flush()
         return notebook_row(db, self.rows.find_notebook(name, name), submission)
 
-    def _score(self, submitted: Any, verdict: Verdict, work: Matched, notebook: dict[str, Any]) -> None:
+    def _score(self, submitted: Any, verdict: Verdict, notebook: dict[str, Any]) -> None:
         """Set scores and automatic comments, by the rules of nbgrader's SaveAutoGrades.
 
         One thing is kinder: what a person has looked at is shown again only where it, or its verdict, has changed.
@@ -145,16 +145,14 @@ class Gradebook:
         unchanged = unchanged_cells(notebook)
         scores = {result.name: earned(result) for result in verdict.exercises}
         scores |= dict.fromkeys(unchanged - scores.keys(), 0.0)
-        unread = not work.readable
         seen = self._is_entered(verdict.student, notebook)
         for grade in submitted.grades:
             auto_score = scores.get(grade.name)
             if not seen or grade.auto_score != auto_score:
-                grade.needs_manual_grade = grade.manual_score is not None or auto_score is None or unread
+                grade.needs_manual_grade = grade.manual_score is not None or auto_score is None
             grade.auto_score = auto_score
-        warnings = "\n".join(verdict.warnings) if unread else ""
         for comment in submitted.comments:
-            comment.auto_comment = warnings or (_NO_RESPONSE if comment.name in unchanged else None)
+            comment.auto_comment = _NO_RESPONSE if comment.name in unchanged else None
 
     def _penalise(self, submitted: Any, student: str) -> None:
         """Set the late penalty, from the course's plugin, as nbgrader's AssignLatePenalties asks for it."""

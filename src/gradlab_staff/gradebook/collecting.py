@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from gradlab_staff.gradebook.folders import MAX_SMALL_BYTES, SECRET, STAMP
-from gradlab_staff.grading.batch import MAX_ID_CHARS
 from gradlab_staff.intake.archives import MAX_ZIP_BYTES
 from gradlab_staff.intake.bounds import MAX_ALL_BYTES, MAX_FILE_BYTES, MAX_FILES
 from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, HandedIn, copy_file
 from gradlab_staff.text import one_line
 
-__all__ = ["copy_work", "fault_of_id", "owned_by"]
+__all__ = ["copy_work", "owned_by"]
 
 _MAX_NAMED = 20  # refused files of a submission that get a line of their own
 
@@ -89,25 +87,3 @@ def owned_by(file: HandedIn, owner: int) -> HandedIn:
         return opened
 
     return replace(file, open=checked)
-
-
-def fault_of_id(student: str) -> str:
-    """Return why this cannot be the id of a student, or nothing.
-
-    nbgrader reads ``[``, ``]``, ``*`` and ``?`` in an id as a pattern, and strips blanks around it, so that
-    ``--student`` and formgrader's buttons would never find such a student; ``..`` leads out of ``submitted/``.
-
-    >>> fault_of_id("student_01"), fault_of_id("a[b]")
-    ('', 'it holds one of / * ? [ ]')
-    """
-    if not student.strip():
-        return "it is empty"
-    if student != student.strip():
-        return "it begins or ends with a blank"
-    if student.startswith("."):
-        return "it begins with a dot"
-    if set(student) & set("/*?[]"):
-        return "it holds one of / * ? [ ]"
-    if any(unicodedata.category(char)[0] == "C" for char in student):
-        return "it holds a control character"
-    return f"it has more than {MAX_ID_CHARS} characters" if len(student) > MAX_ID_CHARS else ""

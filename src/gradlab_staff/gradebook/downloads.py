@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -11,17 +12,19 @@ from typing import Any
 
 from gradlab_staff.errors import CourseError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
-from gradlab_staff.gradebook.collecting import copy_work, fault_of_id
+from gradlab_staff.gradebook.collecting import copy_work
 from gradlab_staff.gradebook.folders import SECRET, STAMP
 from gradlab_staff.gradebook.students import read_students
 from gradlab_staff.gradebook.zip_names import Named, Version, name_of, newest
 from gradlab_staff.intake.archives import files_in, open_zip
 from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, copy_file
+from gradlab_staff.intake.ids import fault_of_id
 from gradlab_staff.text import one_line
 
 __all__ = ["LmsCollector", "LmsExtractor"]
 
 _STUDENTS = "students.csv"
+_AGAIN = re.compile(r" ?\((\d{1,4})\)$")
 _MAX_NAMED = 20
 _MAX_PLAIN_BYTES = 8 << 30  # of all that is unpacked for an instructor's own collector
 _PACKED = (".gz", ".tar", ".7z", ".rar", ".bz2", ".xz", ".tgz")
@@ -54,7 +57,8 @@ class LmsExtractor(nbgrader.ExtractorPlugin):  # type: ignore[misc]  # nbgrader 
             with contextlib.ExitStack() as opened:
                 folder = opened.enter_context(Folder.open(Path(archive_path).resolve()))
                 if is_ours:
-                    self._sort(self._found(folder.files(), opened), Path(extracted_path))
+                    files = _oldest_first(folder.files(), Path(archive_path))
+                    self._sort(self._found(files, opened), Path(extracted_path))
                 else:
                     _Unpacking(Path(extracted_path), self._refuse).lay(folder.files(), opened)
         except CourseError as error:
@@ -88,18 +92,18 @@ class LmsExtractor(nbgrader.ExtractorPlugin):  # type: ignore[misc]  # nbgrader 
 
     def _sort(self, found: Iterable[Found], extracted: Path) -> None:
         ids = read_students(Path(self.parent.coursedir.root, _STUDENTS))
-        taken: set[str] = set()
+        taken: dict[str, str] = {}
         people = self._people(found)
         for number in sorted(people, key=lambda number: (number not in ids, number)):
             student = self._student(number, people[number], ids, taken)
             if student:
-                taken.add(student)
+                taken[student] = number
                 self._lay(student, people[number], extracted / student)
 
     def _people(self, found: Iterable[Found]) -> dict[str, dict[Named, HandedIn]]:
         """Return the files by the number of their student; what neither Canvas nor Moodle names so is refused."""
         people: dict[str, dict[Named, HandedIn]] = {}
-        odd = []
+        odd, before = [], dict[Named, PurePosixPath]()
         for download, file in found:
             named = name_of(file.path)
             if named is None:
@@ -107,15 +111,20 @@ class LmsExtractor(nbgrader.ExtractorPlugin):  # type: ignore[misc]  # nbgrader 
                 continue
             files = people.setdefault(named.number, {})
             if named in files and not named.order:
-                self._refuse(download / file.path, f"is in two downloads. Took the one of {download.name}.")
-            files[named] = file
+                by = "the number in its name" if _base(download) == _base(before[named]) else "the time of the file"
+                self._refuse(
+                    download / file.path,
+                    f"is in two downloads. Took the one of {download.name}, and not of {before[named].name or '.'}: it "
+                    f"is newer, by {by}.",
+                )
+            files[named], before[named] = file, download
         for path in odd[:_MAX_NAMED]:
             self._refuse(path, "expected a name that Canvas or Moodle gives, got another. Did not collect it.")
         if len(odd) > _MAX_NAMED:
             self._refuse(f"and {len(odd) - _MAX_NAMED} more", "did not collect them.")
         return people
 
-    def _student(self, number: str, files: dict[Named, HandedIn], ids: dict[str, str], taken: set[str]) -> str:
+    def _student(self, number: str, files: dict[Named, HandedIn], ids: dict[str, str], taken: dict[str, str]) -> str:
         """Return the student's id, or nothing where it is not clear whose the files are."""
         names = sorted({named.who for named in files})
         if len(names) > 1:  # Canvas lets students choose a name that reads like a name with another's number
@@ -126,7 +135,7 @@ class LmsExtractor(nbgrader.ExtractorPlugin):  # type: ignore[misc]  # nbgrader 
         if ids and number not in ids:
             self._refuse(number, f"is not in {_STUDENTS} ({one_line(names[0], 60)}). Collected under its number.")
         if student in taken and student != number:
-            self._refuse(number, f"is {student} in {_STUDENTS}, as another number is. Collected under its number.")
+            self._refuse(number, f"is {student} in {_STUDENTS}, as {taken[student]} is. Collected under its number.")
             student = number
         if fault := "it is another's" if student in taken else fault_of_id(student):
             self._refuse(student, f"expected the id of a student: {fault}. Collected nothing of theirs.")
@@ -152,6 +161,30 @@ class LmsExtractor(nbgrader.ExtractorPlugin):  # type: ignore[misc]  # nbgrader 
             self._refuse(student, f"expected a file, got {line}. Did not collect it.")
         for file in chosen:
             self.placed[os.path.normpath(into / file.path)] = student, str(file.path)
+
+
+def _oldest_first(files: Iterable[HandedIn], folder: Path) -> list[HandedIn]:
+    """Return files that lie loose, then the downloads with the newest last.
+
+    Browsers number what they download again: ``x (1).zip`` is newer than ``x.zip``. Of others, the file's time tells.
+    """
+    found = list(files)
+    zips = [file for file in found if file.path.suffix.lower() == ".zip"]
+    times = {file.path: os.lstat(folder / file.path).st_mtime for file in zips}
+    newest: dict[PurePosixPath, float] = {}
+    for path, time in times.items():
+        newest[_base(path)] = max(time, newest.get(_base(path), time))
+    zips.sort(key=lambda file: (newest[_base(file.path)], _base(file.path), _number(file.path)))
+    return [*(file for file in found if file not in zips), *zips]
+
+
+def _base(download: PurePosixPath) -> PurePosixPath:
+    return download.with_name(_AGAIN.sub("", download.stem)) if download.name else download
+
+
+def _number(download: PurePosixPath) -> int:
+    match = _AGAIN.search(download.stem)
+    return int(match[1]) if match else 0
 
 
 def _about(version: Version) -> str:

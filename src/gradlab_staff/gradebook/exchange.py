@@ -20,9 +20,10 @@ from typing import Any
 from gradlab_staff.course import Course
 from gradlab_staff.errors import GradlabError
 from gradlab_staff.gradebook import _nbgrader as nbgrader
-from gradlab_staff.gradebook.collecting import copy_work, fault_of_id, owned_by
+from gradlab_staff.gradebook.collecting import copy_work, owned_by
 from gradlab_staff.gradebook.folders import MAX_SMALL_BYTES, SECRET, STAMP
 from gradlab_staff.intake.files import Folder, HandedIn, read_file
+from gradlab_staff.intake.ids import fault_of_id
 from gradlab_staff.intake.inbox import open_inbox
 from gradlab_staff.intake.stamps import read_stamp
 from gradlab_staff.text import one_line
@@ -51,13 +52,14 @@ class Collect(nbgrader.ExchangeCollect):  # type: ignore[misc]  # nbgrader has n
         try:
             record: dict[str, Any] = super()._path_to_record(path)
             fault = fault_of_id(record["username"])
-            fault = f"{one_line(record['username'])} is no id of a student: {fault}" if fault else ""
+            name = one_line(record["username"]) or "an empty name"
+            fault = f"{name} is no id of a student: {fault}" if fault else ""
             fault = fault or ("" if stat.S_ISDIR(os.lstat(path).st_mode) else "it is a link, or no folder")
         except (OSError, nbgrader.ExchangeError, *_NOT_DATES):
             fault = "its name holds no date"
         if not fault:
             return record
-        self.log.error("%s: expected a submission, got something else: %s. Skipped it.", one_line(path, 300), fault)
+        self.log.error("%s: expected a student's submission, got none: %s. Skipped it.", one_line(path, 300), fault)
         return {"username": "", "filename": "", "timestamp": nbgrader.parse_utc("1970-01-01")}
 
     def copy_files(self) -> None:
@@ -169,7 +171,8 @@ class ReleaseFeedback(nbgrader.ExchangeReleaseFeedback):  # type: ignore[misc]  
         """Release the page of each student, and name those who cannot fetch theirs."""
         coursedir = self.coursedir
         assignment, excluded = coursedir.assignment_id, coursedir.student_id_exclude.split(",")
-        named = re.compile(coursedir.format_path(coursedir.feedback_directory, "(?P<id>.*)", assignment, escape=True))
+        folders = coursedir.format_path(coursedir.feedback_directory, "(?P<id>.*)", assignment, escape=True)
+        named = re.compile(folders, re.DOTALL)
         for folder in sorted(glob.glob(self.src_path)):
             match = named.fullmatch(folder)
             if match is None or match["id"] in excluded:

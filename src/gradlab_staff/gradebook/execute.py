@@ -89,8 +89,6 @@ class GradlabExecute(nbgrader.NbGraderPreprocessor):  # type: ignore[misc]  # nb
         verdict = graded.verdict
         if verdict is None:
             raise GraderError(graded.error)
-        if not graded.notebook.readable:  # nbgrader would enter a plain zero; reported as failed, a person looks at it
-            raise GradebookError(f"{assignment.name} submission={verdict.student}: {' '.join(verdict.warnings)}")
         received = getattr(self.parent, "received", {}).get(about["student"])
         with Gradebook.open(assignment) as book:
             if received is not None and received.undated:
@@ -127,10 +125,19 @@ class FeedbackExporter(nbgrader.Exporter):  # type: ignore[misc]  # nbgrader has
     output_mimetype = "text/html"
 
     def __init__(self, parent: Any = None, **options: Any) -> None:
-        """Add the students whose folders nbgrader takes for patterns, as of ``a[b]``, to those that it has listed."""
+        """Add the students whose folders nbgrader takes for patterns, as of ``a[b]``, to those that it has listed.
+
+        Where it was asked for one of these, only that is meant, and not the ``ab`` that it lists.
+        """
         super().__init__(parent=parent, **options)
         if isinstance(parent, nbgrader.GenerateFeedback):
             coursedir = parent.coursedir
+            named = coursedir.format_path(
+                coursedir.autograded_directory, glob.escape(coursedir.student_id), coursedir.assignment_id
+            )
+            if glob.has_magic(coursedir.student_id) and glob.glob(named):
+                parent.assignments = {}
+                coursedir.student_id = glob.escape(coursedir.student_id)
             name = f"{coursedir.notebook_id}.ipynb"
             for place in glob.glob(
                 coursedir.format_path(coursedir.autograded_directory, coursedir.student_id, coursedir.assignment_id)

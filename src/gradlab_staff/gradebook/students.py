@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from gradlab_staff.errors import CourseError
-from gradlab_staff.gradebook.collecting import fault_of_id
+from gradlab_staff.intake.ids import fault_of_id
 
 __all__ = ["read_students"]
 
@@ -28,27 +29,32 @@ def read_students(file: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise CourseError(f"{file}: expected a table in UTF-8, got: {error}. Collected nothing.") from error
+        raise CourseError(
+            f"{file}: expected a table in UTF-8, got: {error}. Collected nothing. Save it as “CSV UTF-8”, and run it "
+            "again."
+        ) from error
     try:
-        return _read(file, text.splitlines())
+        return _read(file, text)
     except csv.Error as error:
-        raise CourseError(f"{file}: expected a table, got: {error}. Collected nothing.") from error
+        raise CourseError(
+            f"{file}: expected a table, got: {error}. Collected nothing. Is a quotation mark not closed?"
+        ) from error
 
 
-def _read(file: Path, lines: list[str]) -> dict[str, str]:
-    head = lines[0] if lines else ""
-    delimiter = max(",;\t", key=head.count)
-    columns = [column.strip().lower() for column in next(csv.reader([head], delimiter=delimiter), [])]
+def _read(file: Path, text: str) -> dict[str, str]:
+    head = next((line for line in text.split("\n") if line.strip()), "")
+    rows = csv.reader(io.StringIO(text, newline=None), delimiter=max(",;\t", key=head.count), strict=True)
+    columns = [column.strip().lower() for column in next((row for row in rows if any(map(str.strip, row))), [])]
     if missing := [name for name in _COLUMNS if columns.count(name) != 1]:
         raise CourseError(
             f"{file}: expected the columns lms_id and id, got {', '.join(columns) or 'none'}: {' and '.join(missing)} "
             "must stand there once. Collected nothing. Put them right, and run it again."
         )
     ids: dict[str, str] = {}
-    for number, row in enumerate(csv.reader(lines[1:], delimiter=delimiter), 2):
+    for row in rows:
         cells = dict(zip(columns, (cell.strip() for cell in row), strict=False))
         if any(cells.values()):
-            _add(ids, f"{file}, line {number}", cells.get("lms_id", ""), cells.get("id", ""))
+            _add(ids, f"{file}, line {rows.line_num}", cells.get("lms_id", ""), cells.get("id", ""))
     return ids
 
 

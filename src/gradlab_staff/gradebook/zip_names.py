@@ -75,7 +75,8 @@ def newest(files: Iterable[Named], notebook: str) -> list[Version]:
     """Return what is collected of a student's files: the newest of those that Canvas numbered, under the first's name.
 
     Canvas calls what is handed in again ``hw-1.ipynb``. Of notebooks and of Python files the newest counts, under the
-    name that they are opened and imported by. Other files may be called so by their student: they stay, and where
+    name that they are opened and imported by; where several are numbered and none is not, the student has numbered
+    them, and each keeps its name. Other files may be called so by their student: they stay, and where
     there is none by the plain name, the newest has it as well.
     """
     groups: dict[PurePosixPath, list[Named]] = {}
@@ -85,12 +86,13 @@ def newest(files: Iterable[Named], notebook: str) -> list[Version]:
     for base, versions in groups.items():
         versions.sort(key=_age)
         last, names = versions[-1], [file.path for file in versions]
-        if base.suffix.lower() in (".ipynb", ".py"):
+        numbered = len(versions) > 1 and base not in names  # by the student: Canvas numbers what has been there before
+        if base.suffix.lower() in (".ipynb", ".py") and not numbered:
             lone = len(versions) == 1 and base.suffix.lower() == ".ipynb" and base.name != notebook
             found.append(Version(last, last.path if lone else base, tuple(versions[:-1])))
             continue
         found += [Version(file, file.path) for file in versions]
-        found += [Version(last, base)] if base not in names else []
+        found += [Version(last, base)] if base not in names and base.suffix.lower() not in (".ipynb", ".py") else []
     return found
 
 

@@ -17,6 +17,7 @@ from gradlab_staff.grading.fingerprint import fingerprint_of_course
 from gradlab_staff.grading.grade import grade_notebook
 from gradlab_staff.grading.run import GradeOptions, new_seed
 from gradlab_staff.grading.verdict import Verdict
+from gradlab_staff.intake.ids import fault_of_id
 from gradlab_staff.intake.inbox import open_inbox
 from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import open_notebook
@@ -25,12 +26,10 @@ from gradlab_staff.intake.submitted import Misplaced, without_work
 from gradlab_staff.pool import Pool, Worker, WorkerError
 from gradlab_staff.text import one_line
 
-__all__ = ["MAX_ID_CHARS", "Graded", "grade_all", "grade_received", "match_received"]
+__all__ = ["Graded", "grade_all", "grade_received", "match_received"]
 
 SUBMISSION_S = 1800
 """How long one submission may take as a whole, before its worker is ended."""
-MAX_ID_CHARS = 128
-"""The longest student id: what nbgrader's gradebook holds."""
 _REMEDY = "Fix its permissions or free some space, and run it again."
 
 
@@ -77,8 +76,8 @@ def grade_all(
         def one(worker: Worker, item: tuple[str, Path]) -> Graded:
             student, folder = item
             on_start(student)
-            if fault := _fault_of_id(student):
-                return Graded(student, error=fault)
+            if fault := fault_of_id(student):
+                return Graded(student, error=f"{one_line(ascii(student))}: expected the id of a student: {fault}.")
             source = folder, inbox.place()
             job = _Job(assignment.course.root, assignment.name, student, judged_by, force, source)
             return _called(worker, job, options)
@@ -174,26 +173,14 @@ def _grade(assignment: Assignment, job: _Job, options: GradeOptions) -> Graded:
 
 
 def match_received(assignment: Assignment, received: Received) -> Matched:
-    """Open the notebook of a private copy and match its cells; none where there is no notebook that can be read."""
-    if received.notebook is None:
-        return Matched((), received.warnings, readable=False)
+    """Open the notebook of a private copy that has one, and match its cells."""
+    assert received.notebook is not None, "there is nothing to grade"
     matched = match(assignment, open_notebook(received.notebook))
     beside = {**supporting_files(assignment), **received.beside}
     return replace(matched, warnings=(*received.warnings, *matched.warnings), beside=beside)
 
 
 # --- what has been graded before
-
-
-def _fault_of_id(student: str) -> str:
-    """Return why nobody can have this folder's name as an id in the gradebook; empty where all is well."""
-    try:
-        student.encode()
-        fits = len(student) <= MAX_ID_CHARS
-    except UnicodeEncodeError:  # bytes of a file system that are no text
-        fits = False
-    asked = f"expected a folder of submitted/ that is named by an id of at most {MAX_ID_CHARS} characters in UTF-8"
-    return "" if fits else f"{asked}, got {one_line(ascii(student))}. Not graded. Rename it, and run it again."
 
 
 def _verdict_file(assignment: Assignment, student: str) -> Path:

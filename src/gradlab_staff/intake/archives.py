@@ -3,53 +3,47 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import stat
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from gradlab_staff.intake.files import IGNORED, MAX_LOOKED_AT, HandedIn, copy_file
-from gradlab_staff.text import one_line
+from gradlab_staff.intake.files import MAX_LOOKED_AT, HandedIn, copy_file, is_skipped, kind_of
 
-__all__ = ["files_in", "find_in_zips", "notebooks_in", "open_zip"]
+__all__ = ["Zip", "files_in", "notebooks_in", "open_zip", "open_zips"]
 
 MAX_ZIP_BYTES = 64 << 20
 """Of all zips of a submission together."""
 _MAX_ZIPS = 20
 _MAX_DIRECTORY_BYTES = 4 << 20  # of a zip: Python makes a hundred times as much of it
+_DRIVE = re.compile(r"[A-Za-z]:(/.*)?", re.DOTALL)  # C:/x; a colon elsewhere is a character like others
 _ECD_SIZE = 5  # where the end record, as zipfile reads it, says how large the directory is
 
 
-def find_in_zips(
-    found: Sequence[HandedIn], into: Path, opened: contextlib.ExitStack
-) -> tuple[str, list[HandedIn], list[str]]:
-    """Return the one zip that holds one notebook, what is in it and beside it, and warnings on other zips."""
+@dataclass(frozen=True)
+class Zip:
+    """A zip that was handed in: its name, and the files in it, which can be read as long as it is open."""
+
+    file: HandedIn
+    inside: Sequence[HandedIn]
+
+
+def open_zips(found: Sequence[HandedIn], into: Path, opened: contextlib.ExitStack) -> tuple[list[Zip], list[str]]:
+    """Return the zips among the files, open as long as `opened` is, and a warning on each that cannot be read."""
+    zips: list[Zip] = []
     warnings: list[str] = []
-    holding: list[tuple[str, list[HandedIn], contextlib.ExitStack]] = []
-    zips = [file for file in found if file.path.suffix.lower() == ".zip" and not file.fault][:_MAX_ZIPS]
     room = MAX_ZIP_BYTES
-    for file in zips:
-        name, archive = one_line(file.path), opened.enter_context(contextlib.ExitStack())
-        inside = _opened(file, into.with_name(f"{into.name}.zip"), room, archive)
-        count = sum(one.is_notebook and not one.fault for one in inside) if not isinstance(inside, str) else 0
+    for file in [file for file in found if file.path.suffix.lower() == ".zip" and not file.fault][:_MAX_ZIPS]:
+        inside = _opened(file, into.with_name(f"{into.name}.zip"), room, opened)
         room -= min(file.size, room)
         if isinstance(inside, str):
-            warnings.append(f"{name}: expected a zip of a notebook, got a file that cannot be read: {inside}.")
-        elif count == 1:
-            holding.append((f"{name}/", inside, archive))
+            warnings.append(f"{file.name}: expected a zip of a notebook, got a file that cannot be read: {inside}.")
         else:
-            warnings.append(f"{name}: expected a zip with one notebook, got one with {count}. Did not open it.")
-        if count != 1:
-            archive.close()
-    if len(holding) != 1:
-        if holding:
-            names = ", ".join(name.rstrip("/") for name, *_ in holding)
-            warnings.append(f"expected one zip with a notebook, got {names}. Opened none of them.")
-        return "", [], warnings
-    name, inside, _ = holding[0]
-    beside = [file for file in found if file not in zips and not file.is_notebook]
-    return name, [*beside, *inside], warnings
+            zips.append(Zip(file, inside))
+    return zips, warnings
 
 
 def notebooks_in(file: HandedIn, opened: contextlib.ExitStack) -> list[HandedIn]:
@@ -91,24 +85,25 @@ def open_zip(file: IO[bytes]) -> zipfile.ZipFile:
 
 
 def files_in(archive: zipfile.ZipFile) -> Iterator[HandedIn]:
-    """Yield the files of a zip archive, in the order of `Folder.files`; what would lie outside of it is skipped.
+    """Yield the files of a zip archive, in the order of `Folder.files`; what would lie outside of it is not opened.
 
-    The sizes that it states are checked again when a file is read. The archive stays open as long as they are needed.
+    Windows' programs may write backslashes for slashes. The sizes that it states are checked again when a file is
+    read. The archive stays open as long as they are needed.
     """
     members = [member for member in archive.infolist()[:MAX_LOOKED_AT] if not member.is_dir()]
     for member in sorted(members, key=lambda member: (member.filename.count("/"), member.filename)):
-        path = PurePosixPath(member.filename)
-        if not path.parts:
-            continue
-        # "../x", "/x" and links would be written, or read, elsewhere
-        outside = path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in path.parts[0]
-        hidden = any(part in IGNORED or part.startswith(".") for part in path.parts)
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        hidden = is_skipped(path.parent) or path.name.startswith(".")
         hidden = hidden or any(part.lower().endswith(".ipynb") for part in path.parts[:-1])
+        # "../x", "/x" and links would be written, or read, elsewhere
+        outside = path.is_absolute() or ".." in path.parts or _DRIVE.fullmatch(str(path))
+        if not path.parts or (hidden and not outside):
+            continue
         kind = stat.S_IFMT(member.external_attr >> 16)
-        if not outside and not hidden:
-            fault = "an encrypted file" if member.flag_bits & 1 else ""
-            fault = fault if kind in (0, stat.S_IFREG) else "something else"
-            yield HandedIn(path, member.file_size, _opener(archive, member), fault)
+        fault = "a name that leads out of the zip" if outside else ""
+        fault = fault or ("an encrypted file" if member.flag_bits & 1 else "")
+        yield HandedIn(path, member.file_size, _opener(archive, member),
+                       fault if kind in (0, stat.S_IFREG) else kind_of(kind))  # fmt: skip
 
 
 def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:

@@ -14,7 +14,17 @@ from typing import IO
 
 from gradlab_staff.text import one_line
 
-__all__ = ["IGNORED", "MAX_LOOKED_AT", "MAX_NOTEBOOK_BYTES", "Folder", "HandedIn", "copy_file", "read_file"]
+__all__ = [
+    "IGNORED",
+    "MAX_LOOKED_AT",
+    "MAX_NOTEBOOK_BYTES",
+    "Folder",
+    "HandedIn",
+    "copy_file",
+    "is_skipped",
+    "kind_of",
+    "read_file",
+]
 
 MAX_NOTEBOOK_BYTES = 512 << 20
 """The largest notebook that is read: twice what the largest real ones hold."""
@@ -43,6 +53,12 @@ class HandedIn:
         """Return whether it is named like a notebook."""
         return self.path.suffix.lower() == ".ipynb" and not self.path.name.startswith(".")
 
+    @property
+    def name(self) -> str:
+        """Return its path for people; in quotation marks where a blank at an end would not be seen."""
+        blank = any(part != part.strip() for part in self.path.parts)
+        return one_line(f"“{self.path}”" if blank else self.path)
+
 
 def read_file(path: Path, limit: int) -> bytes:
     """Return what an untrusted file holds: a regular one of at most `limit` bytes, and neither a link nor a pipe.
@@ -57,6 +73,22 @@ def read_file(path: Path, limit: int) -> bytes:
         if size > limit:
             raise ValueError(f"it has {size >> 20} MiB, and {limit >> 20} MiB are read at most")
         return file.read(limit)
+
+
+def is_skipped(folder: PurePosixPath) -> bool:
+    """Return whether a folder is hidden, or in a hidden one, or of nobody's work."""
+    return any(part in IGNORED or part.startswith(".") for part in folder.parts)
+
+
+def kind_of(mode: int) -> str:
+    """Return what something is that is no regular file, in a word.
+
+    >>> kind_of(stat.S_IFIFO)
+    'a pipe'
+    """
+    kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket",
+             stat.S_IFDIR: "a folder"}  # fmt: skip
+    return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def _regular(descriptor: int) -> IO[bytes]:
@@ -116,8 +148,17 @@ class Folder:
             (self._handed_in(path, status.st_size), status) for path, status in sorted(found, key=lambda one: one[0])
         ]
 
-    def files(self) -> Iterator[HandedIn]:
-        """Yield its files, level by level from the top, sorted; links are named and not followed."""
+    def hidden_folders(self, limit: int) -> list[str]:
+        """Return the names of the folders at its top that begin with a dot, sorted."""
+        entries = islice(self._entries(PurePosixPath()), limit)
+        found = [path.name for path, status in entries if path.name[0] == "." and stat.S_ISDIR(status.st_mode)]
+        return sorted(set(found) - set(IGNORED))
+
+    def files(self, *, hidden: bool = False) -> Iterator[HandedIn]:
+        """Yield its files, level by level from the top, sorted; links are named and not followed.
+
+        Hidden folders and those of nobody's work are left out; `hidden`: only what lies in these.
+        """
         seen = 0
         level = [PurePosixPath()]
         while level:
@@ -126,15 +167,14 @@ class Folder:
             found = sorted(islice(entries, MAX_LOOKED_AT - seen), key=lambda entry: entry[0])
             seen += len(found)
             for path, status in found:
-                if stat.S_ISDIR(status.st_mode) and path.suffix.lower() == ".ipynb":
+                skipped = is_skipped(path if stat.S_ISDIR(status.st_mode) else path.parent)
+                if stat.S_ISDIR(status.st_mode) and path.suffix.lower() == ".ipynb" and not hidden:
                     yield self._handed_in(path, 0, "a folder")
                 elif stat.S_ISDIR(status.st_mode):
-                    below += [] if path.name in IGNORED or path.name.startswith(".") else [path]
-                elif stat.S_ISREG(status.st_mode):
-                    yield self._handed_in(path, status.st_size)
-                else:
-                    what = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "something else"
-                    yield self._handed_in(path, 0, what)
+                    below += [path] if hidden or not skipped else []
+                elif skipped == hidden:
+                    fault = "" if stat.S_ISREG(status.st_mode) else kind_of(status.st_mode)
+                    yield self._handed_in(path, 0 if fault else status.st_size, fault)
             level = below
 
     def _entries(self, folder: PurePosixPath) -> Iterator[tuple[PurePosixPath, os.stat_result]]:

@@ -63,7 +63,7 @@ class MatchedCell:
 
 @dataclass(frozen=True)
 class Matched:
-    """A submission's notebook, its cells matched to the assignment's; `readable` as the notebook was.
+    """A submission's notebook, its cells matched to the assignment's.
 
     `beside` holds the files that lie in its folder, by their paths; `python` is the version that it was written with,
     where it says so.
@@ -71,7 +71,6 @@ class Matched:
 
     cells: tuple[MatchedCell, ...] = ()
     warnings: tuple[str, ...] = ()
-    readable: bool = True
     beside: Mapping[str, Path] = field(default_factory=dict)
     python: str = ""
 

@@ -24,7 +24,7 @@ def match(assignment: Assignment, notebook: Notebook) -> Matched:
     cells = [known.matched(number, cell) for number, cell in enumerate(notebook.cells, 1)]
     cells = with_answers(assignment, cells)
     kept = tuple(_with_main(_with_spares(cells)))
-    return Matched(kept, notebook.warnings, notebook.readable, python=notebook.python)
+    return Matched(kept, notebook.warnings, python=notebook.python)
 
 
 def with_solutions(assignment: Assignment, sources: Mapping[str, str]) -> Matched:

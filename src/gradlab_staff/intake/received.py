@@ -41,9 +41,9 @@ _MAX_PART = 255  # bytes of a file's or folder's name
 class Received:
     """A submission in order: the notebook under the assignment's name, and the files beside it by their paths.
 
-    `notebook` is None where there is none to be read; `name` is what it was called when it was handed in. Where there
-    was none at all, `has_work` is false: there is nothing to grade. `time` is when it was handed in, in UTC, if known;
-    `undated`: there is a time stamp, and it does not say.
+    `name` is what the notebook was called when it was handed in. Where there was none that can be read, `notebook` is
+    None and `has_work` is false: there is nothing to grade, and no score is due before a person has looked. `time` is
+    when it was handed in, in UTC, if known; `undated`: there is a time stamp, and it does not say.
     """
 
     folder: Path
@@ -57,6 +57,8 @@ class Received:
     has_work: bool = True
     time: datetime | None = None
     undated: bool = False
+    unread: tuple[str, ...] = ()
+    """Where nothing in the notebook was worked on: the files that may hold the work, and were not looked into."""
 
     @property
     def beside(self) -> dict[str, Path]:
@@ -89,8 +91,10 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
             why = _why_not_opened(handed_in, error)
             return _nothing(into, [f"expected a folder with {assignment.name}.ipynb, got {why}."])
         time = _stamp(found, into)
-        received = _sorted_out(assignment, choose(assignment, found, into, opened), [*_refused(found)], into)
-        return _stamped(received, time)
+        chosen = choose(assignment, found, into, opened, lambda: folder.files(hidden=True))
+        if not (time.text or time.warning):
+            time = _nested_stamp(chosen)
+        return _stamped(_sorted_out(assignment, chosen, [*_refused(found)], into), time)
 
 
 def _why_not_opened(folder: Path, error: OSError) -> str:
@@ -103,11 +107,9 @@ def _sorted_out(assignment: Assignment, chosen: Chosen, refused: list[str], into
     """Copy the files beside the notebook that is to be graded, and say what is not as expected."""
     warnings = [*refused, *chosen.warnings]
     if chosen.file is None:
-        names = [one_line(file.path) for file in chosen.found if file.path.parts != (_STAMP,)]
-        but = f", but {one_line(', '.join(names), 300)}" if names else ""
-        return _nothing(into, [*warnings, f"expected {assignment.name}.ipynb, got no notebook in the folder{but}."])
+        return _nothing(into, [*warnings, _instead(assignment, chosen)])
     if chosen.why:
-        warnings.append(f"expected a notebook, got a file that cannot be read: {chosen.why}.")
+        return _nothing(into, [*warnings, f"expected a notebook, got a file that cannot be read: {chosen.why}."])
     others = [file for file in chosen.found if file is not chosen.file]
     files, left = _copy_files(others, chosen.file.path.parent, into)
     if left:
@@ -115,7 +117,16 @@ def _sorted_out(assignment: Assignment, chosen: Chosen, refused: list[str], into
         warnings.append(f"not there when the notebook was run, though it was handed in: {named}.")
     received = _in_order(into, chosen.copy, chosen.file.path.name, warnings, files)
     notebooks = _copy_notebooks(others, chosen.file.path.parent, _aside(into))
-    return replace(received, notebooks=notebooks, digest=_digest(received.digest, notebooks))
+    return replace(received, notebooks=notebooks, digest=_digest(received.digest, notebooks), unread=chosen.unread)
+
+
+def _instead(assignment: Assignment, chosen: Chosen) -> str:
+    """Return what there is in the place of a notebook; what has a warning of its own is not named again."""
+    said = [file for file in chosen.found if (file.is_notebook and file.fault) or file in chosen.foreign]
+    names = [file.name for file in chosen.found if file.path.parts != (_STAMP,) and file not in said]
+    but = f", but {one_line(', '.join([*names, *chosen.unread]), 600)}" if [*names, *chosen.unread] else ""
+    got = "no notebook of it that can be opened" if said else "no notebook in the folder"
+    return f"expected {assignment.name}.ipynb, got {got}{but}."
 
 
 def _aside(folder: Path) -> Path:
@@ -181,6 +192,22 @@ def _stamp(found: Sequence[HandedIn], into: Path) -> Stamp:
         copy.unlink(missing_ok=True)
 
 
+def _nested_stamp(chosen: Chosen) -> Stamp:
+    """Return that there is a time stamp beside a notebook that lies in a folder: who laid it there is not known.
+
+    It may be the exchange's, of a folder that was laid into another, or the student's own.
+    """
+    if chosen.file is None or chosen.archive or len(chosen.file.path.parts) == 1:
+        return Stamp()
+    beside = chosen.file.path.parent / _STAMP
+    if not any(file.path == beside for file in chosen.found):
+        return Stamp()
+    return Stamp(
+        warning=f"{one_line(beside)}: expected {_STAMP} at the top, as nbgrader lays it, got it in a folder. Counted "
+        "as handed in without a time: decide by hand whether it is late."
+    )
+
+
 def _stamped(received: Received, stamp: Stamp) -> Received:
     """Return the copy with the time stamp, written as nbgrader does: so both read the same time from it."""
     warnings = (*received.warnings, *filter(None, [stamp.warning]))
@@ -194,7 +221,7 @@ def _stamped(received: Received, stamp: Stamp) -> Received:
 
 def _refused(found: Sequence[HandedIn]) -> list[str]:
     return [
-        f"{one_line(file.path)}: expected a file, got {file.fault}. Did not open it."
+        f"{file.name}: expected a file, got {file.fault}. Did not open it."
         for file in found
         if file.is_notebook and file.fault
     ]

@@ -32,6 +32,7 @@ _ISO = re.compile(
     r"(?:[T ](\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?([+-]\d[\d:]*|(?![AP]M)[A-Z][\w/+:-]*))?)?",
     re.ASCII | re.IGNORECASE,
 )
+_YEAR = re.compile(r"(?<!\d)20\d\d(?:\d{4})?(?!\d)", re.ASCII)
 _BASIC = re.compile(r"\d{8}T\d{6}(?:Z|[+-]\d{4})?", re.ASCII)
 _OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d?)(?::?([0-5]\d))?", re.ASCII)
 _UTC = ("UTC", "UT", "GMT", "Z", "ZULU")
@@ -112,19 +113,23 @@ def _iso(text: str, notes: list[str]) -> datetime | None:
     date = int(year), int(month), int(day)
     micros = int((fraction or "0")[:6].ljust(6, "0"))
     where = _zone(zone, notes) if zone else UTC
-    return datetime(*date, int(hour or 0), int(minute or 0), int(second or 0), micros, where)
+    time = datetime(*date, int(hour or 0), int(minute or 0), int(second or 0), micros, where)
+    if time.utcoffset() != time.replace(fold=1).utcoffset():  # the clocks were changed
+        notes.append(f"expected a time that is once, got one that is twice, or never, in {zone}.")
+    return time
 
 
 def _other(text: str, notes: list[str]) -> datetime | None:
     """Return the time of a text such as `date` or an e-mail writes; None where it is not whole, or not clear.
 
     What is not said, dateutil takes from a default: two of them show it. 01/02/2026 is two days: so do both readings.
+    26-02-01 is a day of 2026 for some and of 2001 for dateutil: a year has four digits.
     """
     from dateutil import parser
 
     text = re.sub(r"\b(?:UTC|GMT) ?(?=[+-]\d)", "", text)
     number = re.fullmatch(r"[\d.+-]*", text)  # dateutil makes a date of many, and reads JST+9 as nine hours behind
-    if number or re.search(r":\d\d ?[A-Za-z]{3,5}[+-]\d", text):
+    if number or not _YEAR.search(text) or re.search(r":\d\d ?[A-Za-z]{3,5}[+-]\d", text):
         return None
 
     def zone(name: str | None, offset_s: int | None) -> tzinfo:

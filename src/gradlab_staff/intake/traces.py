@@ -20,7 +20,7 @@ MAX_TRACED_BYTES = 16 << 20
 """How much of a notebook is searched."""
 _ID = re.compile(rb'"grade_id"\s{0,9}:\s{0,9}"([^"\\]{1,200})"')
 _CHECK = re.compile(rb"\bcheck\(\\?[\"']([A-Za-z_]\w{0,100})\\?[\"']\)")
-_ENDING = re.compile(r"(\.(ipynb|json|txt|zip|py|html|pdf|download|bak))+$")
+_ENDING = re.compile(r"(\.(ipynb|json|txt|zip|py|html|pdf|download|bak|7z|rar|tar|gz|tgz|bz2|xz|docx|odt|md))+$")
 _COPY = re.compile(r"[ _-]*(?:\(\d{1,9}\)|(?:copy|kopie) ?\d{0,9}|final|untitled)$")
 _MAX_COPIES = 5  # of a copy of a copy
 

@@ -32,6 +32,8 @@ class Entry:
     error: str = ""
     cached: bool = False
     misplaced: Misplaced | None = None
+    unread: tuple[str, ...] = ()
+    """Where the notebook is as released: other files, which may hold the work, and were not read."""
 
     @classmethod
     def of(cls, misplaced: Misplaced) -> Entry:
@@ -46,7 +48,10 @@ class Entry:
         if self.error:
             return "not graded"
         count = len(self.verdict.warnings) if self.verdict else 0
-        words = ["unchanged" if self.cached else "graded", f"{count} warning{'s' * (count > 1)}" if count else ""]
+        graded = "unchanged" if self.cached else "graded"
+        if self.unread:
+            graded += f" as released; not read: {one_line(', '.join(self.unread), 60)}"
+        words = [graded, f"{count} warning{'s' * (count > 1)}" if count else ""]
         return ", ".join(filter(None, words))
 
 
@@ -66,6 +71,7 @@ def to_json(assignment: Assignment, entries: Sequence[Entry]) -> str:
             "path": entry.misplaced.path if entry.misplaced else "",
             "command": entry.misplaced.command if entry.misplaced else "",
             "cached": entry.cached,
+            "unread": entry.unread,
             "verdict": entry.verdict.to_dict() if entry.verdict else None,
         }
         for entry in entries
@@ -94,7 +100,7 @@ def _table(assignment: Assignment, entries: Sequence[Entry]) -> Table:
         table.add_row(
             Text(one_line(entry.student) or "?"),
             *_scores(assignment, entry),
-            Text(entry.state, "red" if entry.error else ""),
+            Text(entry.state, "red" if entry.error else "bold yellow" if entry.unread else ""),
         )
     return table
 
@@ -125,9 +131,11 @@ def _summary(assignment: Assignment, entries: Sequence[Entry]) -> Text:
     lines = [f"{graded} of {len(entries)} submissions graded and entered in the gradebook."]
     if misplaced:
         lines.append(
-            f"{misplaced} not graded, and given no score: elsewhere than expected, or no notebook. Run what is named "
-            "above, then this command again."
+            f"{misplaced} not graded, and given no score: elsewhere than expected, or no notebook that can be read. "
+            "Run what is named above, then this command again."
         )
+    if unread := sum(bool(entry.unread) for entry in entries):
+        lines.append(f"{unread} graded as released, beside files that may hold the work. Look into these.")
     if failed:
         lines.append(
             f"{failed} not graded: no fault of the students' work. Fix what is named above, and run the command again."

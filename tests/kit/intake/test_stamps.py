@@ -53,6 +53,16 @@ def test_an_instant_is_read_whatever_it_is_written_in(text, utc, encoding):
     ("text", "utc", "why"),
     [
         ("2026-02-01", "2026-02-01 00:00:00", "expected a time of day, got a date alone."),
+        (
+            "2026-10-25 02:30:00 Europe/Berlin",
+            "2026-10-25 00:30:00",
+            "got one that is twice, or never, in Europe/Berlin.",
+        ),
+        (
+            "2026-03-29 02:30:00 Europe/Berlin",
+            "2026-03-29 01:30:00",
+            "got one that is twice, or never, in Europe/Berlin.",
+        ),
         ("2026-02-01 08:00:00 EST", "2026-02-01 13:00:00", "got EST, which several countries call their zone."),
         ("Sun Feb  1 08:00:00 PDT 2026", "2026-02-01 15:00:00", "got PDT, which several countries call their zone."),
     ],
@@ -68,6 +78,7 @@ def test_what_is_not_quite_clear_is_read_and_said(text, utc, why):
 @pytest.mark.parametrize(
     "text",
     [
+        "26-02-01 08:00:00", "1/2/26 08:00", "01 Feb 26 08:00:00 GMT", "20-02-01 20:30",
         "some day", "may", "8:00", "Feb 2026", "1769932800", "20260201080000", "1e999", "01/02/2026 08:00",
         "2026-02-01 08:00:00 BST", "2026-02-01 08:00:00 IST", "2026-02-01 08:00:00 XYZ", "2026-02-01 08:00:00 +9999",
         "2026-02-01 08:00:00 Europe/Nowhere", "2026-02-01 08:00:00 ../../etc/passwd", "2026-02-01 08:00:00 JST+9",

@@ -164,7 +164,10 @@ def test_a_notebook_of_nobodys_is_named_where_nothing_was_handed_in(assignment):
 def test_empty_folders_are_named(assignment):
     """A student's folder with nothing in it; the command deletes it."""
     (assignment.course.root / "submitted" / "x").mkdir(parents=True)
-    assert look(assignment) == ([], [("x", "x")])
+    (assignment.course.root / "submitted" / "y" / assignment.name).mkdir(parents=True)
+    assert look(assignment) == ([], [("x", "x"), ("y", f"y/{assignment.name}")])
+    put_right(assignment)
+    assert look(assignment) == ([], [("y", "y")])
     put_right(assignment)
     assert look(assignment) == ([], [])
 
@@ -189,9 +192,126 @@ def test_odd_names_can_be_pasted(assignment):
         lay(assignment.course.root, f"{student}/{name.title()}/{name}.ipynb", released(name))
     for item in look_through(assignment, assignment.course.root / "submitted").misplaced:
         assert (item.message + item.command).isprintable()
+    put_right(assignment)  # ids that are none first get a plain one
     put_right(assignment)
-    assert look(assignment) == (sorted(students), [])
+    plain = ["new_line", "esc_31m", "bidi", "student"]
+    assert look(assignment) == (sorted([*students[:3], "é", *plain]), [])
     assert not list(assignment.course.root.rglob("owned"))
+
+
+@pytest.mark.parametrize("student", ["g[b]", "g*", "g?", " g", "g ", ".g", "g\n"])
+def test_a_name_that_is_no_id_is_named(assignment, student):
+    """nbgrader would take it for a pattern, and for another student; with the command that gives it a plain one."""
+    name = assignment.name
+    lay(assignment.course.root, f"{student}/{name}/{name}.ipynb", released(name))
+    lay(assignment.course.root, f"g/{name}/{name}.ipynb", released(name))
+    lay(assignment.course.root, f"gb/{name}/{name}.ipynb", released(name))
+    assert look(assignment) == (["g", "gb"], [(student, student)])
+    put_right(assignment)
+    folders, misplaced = look(assignment)
+    assert (len(folders), misplaced) == (3, [])
+
+
+def worked(name: str) -> bytes:
+    """A notebook of an assignment's with a solution."""
+    return (ROOT / "source" / name / f"{name}.ipynb").read_bytes()
+
+
+RIGHT = ["nothing", "empty", "untouched", "broken", "hidden"]
+
+
+@pytest.mark.parametrize("right", RIGHT)
+@pytest.mark.parametrize(
+    "place", ["x/{title}/{name}.ipynb", "x/{name}.ipynb", "x/hw/{name}/{name}.ipynb", "{title}/x/a.ipynb"]
+)
+def test_the_only_work_is_moved_in(assignment, tmp_path, right, place):
+    """Where the right folder is empty, or nobody worked on what is there; that is set aside, and its time stays."""
+    root, name = assignment.course.root, assignment.name
+    lay(root, place.format(name=name, title=name.title()), worked(name))
+    if right == "empty":
+        (root / "submitted" / "x" / name).mkdir(parents=True)
+    elif right != "nothing":
+        file = ".DS_Store" if right == "hidden" else f"{name}.ipynb"
+        lay(root, f"x/{name}/{file}", released(name) if right == "untouched" else b"broken")
+        lay(root, f"x/{name}/timestamp.txt", b"2026-02-01 00:00:00 UTC")
+    before = len([path for path in root.rglob("*") if path.is_file()])
+    (item,) = look_through(assignment, root / "submitted").misplaced
+    if right in ("untouched", "broken"):
+        assert ", which was worked on; what is there was not" in item.message
+    put_right(assignment)
+    assert look(assignment) == (["x"], [])
+    after = len([path for path in root.rglob("*") if path.is_file()])
+    got = receive(assignment, root / "submitted" / "x" / name, tmp_path / "copy")
+    assert got.notebook.read_bytes() == worked(name)
+    assert (got.time is not None) == (right in ("untouched", "broken", "hidden"))
+    stamps = len(list((root / "set_aside").rglob("timestamp.txt")))
+    assert after - stamps == before
+
+
+@pytest.mark.parametrize(("file", "content"), [("{name}.7z", b"7z"), ("{name}.py", b"x"), ("{title}/a.zip", b"PK")])
+def test_what_may_be_the_work_is_moved_beside_an_untouched_notebook(assignment, tmp_path, file, content):
+    """There the row of the submission says that it was not read."""
+    root, name = assignment.course.root, assignment.name
+    lay(root, f"x/{name}/{name}.ipynb", released(name))
+    path = root / "submitted" / "x" / file.format(name=name, title=name.title())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    put_right(assignment)
+    assert look(assignment) == (["x"], [])
+    assert len(receive(assignment, root / "submitted" / "x" / name, tmp_path / "copy").unread) == 1
+
+
+def test_of_two_places_the_one_that_was_worked_on_is_moved_in(assignment, tmp_path):
+    """The other is set aside."""
+    root, name = assignment.course.root, assignment.name
+    lay(root, f"x/a/deep/{name}/{name}.ipynb", released(name))
+    lay(root, f"x/b/deep/{name}/{name}.ipynb", worked(name))
+    put_right(assignment)
+    got = receive(assignment, root / "submitted" / "x" / name, tmp_path / "copy")
+    assert got.notebook.read_bytes() == worked(name)
+    assert (root / "set_aside" / "x" / "a" / "deep" / name / f"{name}.ipynb").is_file()
+
+
+@pytest.mark.parametrize(
+    "files", [["work.7z"], ["a.pdf", "b.docx"], ["hw/work.tar.gz"], ["hw/solution.py"], [".DS_Store"],
+              ["hw/Untitled.ipynb"], [".hidden/{name}.ipynb"]]
+)  # fmt: skip
+def test_a_folder_in_which_nothing_is_recognised_is_named(assignment, files):
+    """With what is in it; not where the student has handed in another assignment."""
+    root, other = assignment.course.root, next(one for one in NAMES if one != assignment.name)
+    files = [file.format(name=assignment.name) for file in files]
+    for file in files:
+        lay(root, f"x/{file}", b"{}")
+        lay(root, f"y/{file}", b"{}")
+    lay(root, f"y/{other}/{other}.ipynb", released(other))
+    (item,) = look_through(assignment, root / "submitted").misplaced
+    shown = [file for file in files if file != ".DS_Store"] or files
+    assert all(file in item.message for file in shown)
+    assert (item.path, item.command) == ("submitted/x", "")
+
+
+def test_a_notebook_in_another_assignments_folder_is_named(assignment):
+    """With the command that moves it to where it belongs; a copy of what was handed in is nobody's business."""
+    root, name = assignment.course.root, assignment.name
+    other = next(one for one in NAMES if one != name)
+    for student in ("x", "y"):
+        lay(root, f"{student}/{other}/{other}.ipynb", released(other))
+        lay(root, f"{student}/{other}/work.ipynb", worked(name))
+    lay(root, f"y/{name}/{name}.ipynb", worked(name))
+    assert look(assignment) == (["y"], [("x", f"x/{other}/work.ipynb")])
+    put_right(assignment)
+    assert look(assignment) == (["x", "y"], [])
+
+
+def test_a_file_in_the_place_of_the_folder_is_moved_into_it(assignment, tmp_path):
+    """A notebook without an ending."""
+    root, name = assignment.course.root, assignment.name
+    lay(root, f"x/{name}", worked(name))
+    assert look(assignment) == ([], [("x", f"x/{name}")])
+    put_right(assignment)
+    assert look(assignment) == (["x"], [])
+    got = receive(assignment, root / "submitted" / "x" / name, tmp_path / "copy")
+    assert got.notebook.read_bytes() == worked(name)
 
 
 def test_pipes_and_broken_zips_hold_up_nobody(assignment):
