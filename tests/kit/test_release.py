@@ -969,9 +969,9 @@ def test_a_second_notebook_beside_the_first(tiny):
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("notes.png", "expected a PNG, JPEG or GIF that a browser can show, got something else."),
-        ("img/notes.JPG", "expected a PNG, JPEG or GIF that a browser can show, got something else."),
-        ("notes.gif", "expected a PNG, JPEG or GIF that a browser can show, got something else."),
+        ("notes.png", "expected a PNG, JPEG or GIF, got something else."),
+        ("img/notes.JPG", "expected a PNG, JPEG or GIF, got something else."),
+        ("notes.gif", "expected a PNG, JPEG or GIF, got something else."),
         ("notes.svg", "expected a picture in SVG, got something else."),
     ],
 )
@@ -1018,7 +1018,7 @@ def test_the_name_of_a_picture(tiny):
     [
         ({"text/plain": "return 2 * x"}, "expected a picture (PNG, JPEG, GIF or SVG), got text/plain."),
         ({"image/png": "not base64!!"}, "expected base64, got other text."),
-        ({"image/png": ["bm90IG", "Jhc2U2NA=="]}, "expected a PNG, JPEG or GIF that a browser can show, got something"),
+        ({"image/png": ["bm90IG", "Jhc2U2NA=="]}, "expected a PNG, JPEG or GIF, got something"),
         ({"image/svg+xml": "<svg/>"}, "expected base64, got other text."),
         ({"image/png": 7}, "expected base64, got other text."),
     ],

@@ -138,7 +138,8 @@ def _trouble(assignment: Assignment, result: dict[str, Any]) -> str:
         return ours[1]
     path = _made(assignment.course.root / ".gradlab") / f"release-{assignment.name}.log"
     path.write_text(log, encoding="utf-8")
-    errors = _ERROR.findall(log) or log.strip().split("\n")
+    found = _ERROR.findall(log)
+    errors = [error for error in found if "traceback for details" not in error] or found or log.strip().split("\n")
     return f"`{one_line(errors[-1], 300)}` (all of its log: {path})."
 
 

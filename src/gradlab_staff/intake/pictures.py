@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 
-__all__ = ["MAX_PICTURE_BYTES", "MIME_TYPES", "Album", "decoded", "mime_type"]
+__all__ = ["MAX_PICTURE_BYTES", "MIME_TYPES", "Album", "begins_as_picture", "decoded", "mime_type"]
 
 MAX_PICTURE_BYTES = 8 << 20
 """Of one picture in a text: a photo of handwritten lines has some 4 MiB."""
@@ -69,6 +69,11 @@ def mime_type(image: bytes) -> str:
     """Return the type of a picture of a size that a browser can show, by its first bytes; empty for anything else."""
     mime = next((mime for start, mime in _STARTS.items() if image.startswith(start)), "")
     return mime if mime and 0 < _pixels(mime, image) <= _MAX_PIXELS else ""
+
+
+def begins_as_picture(image: bytes) -> bool:
+    """Return whether a file begins as a picture does, though it may be no whole one."""
+    return image.startswith(tuple(_STARTS))
 
 
 def _pixels(mime: str, image: bytes) -> int:

@@ -12,7 +12,7 @@ from gradlab_staff.course import Assignment, Cell
 from gradlab_staff.course.attachments import content
 from gradlab_staff.course.handouts import entries, is_handed_out, is_picture
 from gradlab_staff.course.template import released_text
-from gradlab_staff.intake.pictures import MIME_TYPES, mime_type
+from gradlab_staff.intake.pictures import MIME_TYPES, begins_as_picture
 from gradlab_staff.text import one_line
 
 __all__ = ["bad_attachments", "bad_files", "lost_files", "lost_pictures"]
@@ -50,7 +50,7 @@ def _fault(is_svg: bool, image: bytes) -> str:
     """Return what is wrong with a picture; empty if nothing."""
     if is_svg:
         return "" if b"<svg" in image else "expected a picture in SVG, got something else."
-    return "" if mime_type(image) else "expected a PNG, JPEG or GIF that a browser can show, got something else."
+    return "" if begins_as_picture(image) else "expected a PNG, JPEG or GIF, got something else."
 
 
 # --- pasted
