@@ -1,42 +1,19 @@
 """A notebook's cells in a real host: as in IPython, and a statement that fails costs that statement."""
 
 import json
-from dataclasses import dataclass
 
 import pytest
+from hosted import Cell, notebooks
 
 from gradlab_staff.course.packages import Packages
-from gradlab_staff.grading.submission import open_submission
 from gradlab_staff.sandbox.failures import SubmissionError
-from gradlab_staff.sandbox.setup import Setup
-
-
-@dataclass(frozen=True)
-class Cell:
-    label: str
-    source: str
-    id: str = ""
-    kind: str = "own"
-    only: tuple[int, ...] | None = None
 
 
 @pytest.fixture
 def notebook():
     """Makes a session of cells, and ends it."""
-    sessions = []
-
-    def make(*sources, **setup):
-        cells = [
-            source if isinstance(source, Cell) else Cell(f"cell {number}", source)
-            for number, source in enumerate(sources, 1)
-        ]
-        made = open_submission(cells, Setup(**setup))
-        sessions.append(made._session)
-        return made
-
-    yield make
-    for session in sessions:
-        session.stop()
+    with notebooks() as make:
+        yield make
 
 
 def warnings(nb):

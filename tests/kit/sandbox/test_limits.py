@@ -6,17 +6,15 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hosted import notebooks
 
-from gradlab_staff.grading.submission import open_submission
 from gradlab_staff.sandbox import bubblewrap, seccomp, watchdog
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.limits import Limits, best_cgroup
 from gradlab_staff.sandbox.processes import usage_of
-from gradlab_staff.sandbox.setup import Setup
 
 SMALL = Limits(memory_mib=400, processes=16, scratch_mib=32)
 UNGROUPED = Limits(memory_mib=400, processes=16, scratch_mib=32, cgroup=False)
@@ -52,28 +50,11 @@ def status():
 """
 
 
-@dataclass(frozen=True)
-class Cell:
-    label: str
-    source: str
-    id: str = ""
-    kind: str = "own"
-    only: tuple[int, ...] | None = None
-
-
 @pytest.fixture
 def notebook():
     """Makes a session of these limits, and ends it."""
-    sessions = []
-
-    def make(limits=None, source=HOGS, **options):
-        made = open_submission([Cell("cell 1", source)], Setup(limits=limits or Limits(), **options))
-        sessions.append(made._session)
-        return made
-
-    yield make
-    for session in sessions:
-        session.stop()
+    with notebooks() as make:
+        yield lambda limits=None, source=HOGS, **setup: make(source, limits=limits or Limits(), **setup)
 
 
 @pytest.mark.parametrize("limits", [SMALL, UNGROUPED], ids=["with a cgroup", "without"])

@@ -2,48 +2,26 @@
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hosted import Cell, notebooks
 
 from gradlab_staff.errors import SandboxError
-from gradlab_staff.grading.submission import Submission, open_submission
+from gradlab_staff.grading.submission import Submission
 from gradlab_staff.sandbox import bubblewrap
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.limits import Limits
 from gradlab_staff.sandbox.processes import is_running
 from gradlab_staff.sandbox.remote import Remote
-from gradlab_staff.sandbox.setup import Setup
-
-
-@dataclass(frozen=True)
-class Cell:
-    label: str
-    source: str
-    id: str = ""
-    kind: str = "own"
-    only: tuple[int, ...] | None = None
 
 
 @pytest.fixture
 def notebook():
-    """Makes a session of cell sources, and ends it."""
-    sessions = []
-
-    def make(*sources, **options):
-        cells = [
-            source if isinstance(source, Cell) else Cell(f"cell {number}", source)
-            for number, source in enumerate(sources, 1)
-        ]
-        made = open_submission(cells, Setup(**options))
-        sessions.append(made._session)
-        return made
-
-    yield make
-    for session in sessions:
-        session.stop()
+    """Makes a session of cells, and ends it."""
+    with notebooks() as make:
+        yield make
 
 
 def leftovers():
