@@ -22,7 +22,7 @@ TREE = dict[str, bytes | str]
 FILES: dict[str, TREE] = {
     "plain": {"tiny.ipynb": WORK},
     "renamed": {"tiny (1).ipynb": WORK},
-    "nested": {"hw/work/tiny.ipynb": WORK, "hw/work/mine.py": b"x = 1"},
+    "nested": {"hw/final/tiny.ipynb": WORK, "hw/final/mine.py": b"x = 1"},
     "copied": {"tiny.ipynb": UNTOUCHED, "tiny-Copy1.ipynb": WORK},
     "copied_elsewhere": {"tiny.ipynb": b"", "new/tiny.ipynb": WORK},
     "json": {"tiny.ipynb.json": WORK},

@@ -359,7 +359,7 @@ class TestEndToEnd:
         root = tiny.course.root
         submitted = root / "submitted"
         solved = (submitted / "student_01" / "tiny" / "tiny.ipynb").read_bytes()
-        for student, name in (("renamed", "tiny (1).ipynb"), ("nested", "hw/work/tiny.ipynb"), ("linked", "a/b.ipynb")):
+        for student, name in (("renamed", "tiny (1).ipynb"), ("nested", "hw/final/tiny.ipynb"), ("linked", "a/b.ipynb")):
             path = submitted / student / "tiny" / name
             path.parent.mkdir(parents=True)
             path.write_bytes(solved)
