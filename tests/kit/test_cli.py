@@ -359,7 +359,8 @@ class TestEndToEnd:
         root = tiny.course.root
         submitted = root / "submitted"
         solved = (submitted / "student_01" / "tiny" / "tiny.ipynb").read_bytes()
-        for student, name in (("renamed", "tiny (1).ipynb"), ("nested", "hw/final/tiny.ipynb"), ("linked", "a/b.ipynb")):
+        places = {"renamed": "tiny (1).ipynb", "nested": "hw/final/tiny.ipynb", "linked": "a/b.ipynb"}
+        for student, name in places.items():
             path = submitted / student / "tiny" / name
             path.parent.mkdir(parents=True)
             path.write_bytes(solved)
