@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gradlab_staff.grading.evidence import about, is_numeric, observe
-from gradlab_staff.grading.judge import Floats, Mask, array, expect, fail
+from gradlab_staff.grading.judge import Floats, Mask, array, expect
+from gradlab_staff.grading.notes import fail
 
 __all__ = ["binomial_tail", "expect_share", "mask_in", "read_mask", "read_ratio"]
 

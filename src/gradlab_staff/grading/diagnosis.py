@@ -55,7 +55,9 @@ def diagnose(results: Results, candidates: Sequence[Candidate]) -> dict[str, Mis
     """
     causes = {}
     for exercise, checks in results.items():
-        right = [check for check in checks if check.outcome is Outcome.PASSED and not check.with_own]
+        if any(check.with_own for check in checks):
+            continue  # on other inputs, and beside other functions, than the misconceptions
+        right = [check for check in checks if check.outcome is Outcome.PASSED]
         wrong = [check for check in checks if check.outcome is not Outcome.PASSED]
         if wrong and all(check.outcome is Outcome.FAILED for check in wrong):
             own = (one for one in candidates if one.spec.exercise == exercise)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gradlab_staff.grading.notes import failed
+
 __all__ = ["about", "collect", "describe", "is_numeric", "observe", "same_evidence"]
 
 _evidence: ContextVar[dict[str, Any] | None] = ContextVar("evidence", default=None)
@@ -41,10 +43,13 @@ def observe(**evidence: object) -> None:
     """Keep values as evidence of the running check, by name.
 
     Arrays of more than 32 entries are reduced to a sketch, and values that are not numeric or strings to a description.
+    What comes after a check's first failure may follow from it, and is no evidence.
     """
     held = _evidence.get()
     if held is not None:
-        held.update((name, _plain(value)) for name, value in evidence.items())
+        plain = {name: _plain(value) for name, value in evidence.items()}  # made either way: how long it takes may tell
+        if not failed():
+            held.update(plain)
 
 
 def about(value: float, sd: float) -> dict[str, float]:

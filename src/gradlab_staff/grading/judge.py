@@ -1,18 +1,24 @@
-"""Functions for hidden graders: turn an untrusted reply into numbers, compare it, and keep the evidence."""
+"""Functions for hidden graders: turn an untrusted reply into numbers, compare it, and keep the evidence.
+
+What is wrong is noted, and the check goes on to its last request (see `notes`): so each function returns something to
+go on with. A wrong array is NaN of the shape that was asked for, a wrong number NaN, and of anything else `NOTHING` is
+left. Inside `attempt` they raise `CheckFailed` instead.
+"""
 
 from __future__ import annotations
 
 import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gradlab_staff.course.reference import is_reference
 from gradlab_staff.grading.evidence import describe, is_numeric, observe
-from gradlab_staff.sandbox.remote import Remote
+from gradlab_staff.grading.notes import CheckFailed, fail, raising
+from gradlab_staff.sandbox.remote import NOTHING, Remote
 
 __all__ = [
     "CheckFailed",
@@ -38,31 +44,16 @@ Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
 
-class CheckFailed(AssertionError):
-    """The submission's answer is wrong; the message is written for the student."""
-
-
 def expect(condition: object, message: str) -> None:
     """Fail the check with this message unless the condition holds.
 
     Raises
     ------
     CheckFailed
-        If it does not hold.
+        If it does not hold, inside `attempt`.
     """
     if not condition:
         fail(message)
-
-
-def fail(message: str) -> NoReturn:
-    """Fail the check with this message.
-
-    Raises
-    ------
-    CheckFailed
-        Always.
-    """
-    raise CheckFailed(message)
 
 
 # --- Replies are data to judge ---------------------------------------------------------------------------
@@ -94,24 +85,37 @@ def array(value: object, shape: tuple[int, ...] | None = None, what: str = "the 
     Raises
     ------
     CheckFailed
-        If the reply is anything else; the message describes it.
+        If the reply is anything else, inside `attempt`; the message describes it.
     """
+    try:
+        plain = _plain(value, shape, what, dtype)
+    except CheckFailed as error:
+        fail(str(error))
+        return np.full(_shape_of(value) if shape is None else shape, np.nan)
+    if finite and not np.isfinite(plain).all():
+        fail(lambda: f"{what}: {_not_finite(plain)}")
+    return plain
+
+
+def _plain(value: Any, shape: tuple[int, ...] | None, what: str, dtype: npt.DTypeLike | None) -> Array:
     asked = f"an array of shape {shape}" if shape is not None else "an array of numbers"
     if not is_numeric(value):
-        fail(f"{what}: expected {asked}, got {describe(value)}.")
+        raise CheckFailed(f"{what}: expected {asked}, got {describe(value)}.")
     if shape is not None and isinstance(value, np.ndarray) and value.shape != shape:  # before a huge array is widened
-        fail(f"{what}: expected shape {shape}, got shape {value.shape}.")
+        raise CheckFailed(f"{what}: expected shape {shape}, got shape {value.shape}.")
     try:
         plain = np.array(value, dtype=dtype, order="C")
     except (ValueError, TypeError, OverflowError):
-        fail(f"{what}: expected {asked}, got a list whose rows have different lengths.")
+        raise CheckFailed(f"{what}: expected {asked}, got a list whose rows have different lengths.") from None
     if plain.dtype.kind not in "biuf":
-        fail(f"{what}: expected real numbers, got {describe(value)}.")
+        raise CheckFailed(f"{what}: expected real numbers, got {describe(value)}.")
     if shape is not None and plain.shape != shape:
-        fail(f"{what}: expected shape {shape}, got shape {plain.shape}.")
-    if finite and not np.isfinite(plain).all():
-        fail(f"{what}: {_not_finite(plain)}")
+        raise CheckFailed(f"{what}: expected shape {shape}, got shape {plain.shape}.")
     return plain
+
+
+def _shape_of(value: object) -> tuple[int, ...]:
+    return value.shape if isinstance(value, np.ndarray) else (1,)
 
 
 def _not_finite(plain: Array) -> str:
@@ -132,6 +136,7 @@ def number(value: object, what: str = "the answer", *, finite: bool = True) -> f
     plain = isinstance(value, int | float) and not isinstance(value, bool)
     if not (single or plain):
         fail(f"{what}: expected a number, got {describe(value)}.")
+        return math.nan
     try:
         result = float(np.asarray(value, dtype=np.float64).reshape(()))
     except OverflowError:
@@ -151,8 +156,9 @@ def unpack(value: object, names: Sequence[str], what: str) -> tuple[Any, ...]:
     asked = f"({', '.join(names)})"
     if not isinstance(value, tuple | list):
         fail(f"{what}: expected {asked}, got {describe(value)}.")
+        return (NOTHING,) * len(names)
     expect(len(value) == len(names), f"{what}: expected {asked}, got {len(value)} values.")
-    return tuple(value)
+    return (*value, *(NOTHING,) * len(names))[: len(names)]
 
 
 def entries(value: object, what: str, names: Iterable[str] = ()) -> dict[Any, Any]:
@@ -163,11 +169,13 @@ def entries(value: object, what: str, names: Iterable[str] = ()) -> dict[Any, An
     CheckFailed
         If the reply is not a dictionary or lacks a key.
     """
+    names = tuple(names)
     if not isinstance(value, dict):
         fail(f"{what}: expected a dictionary, got {describe(value)}.")
+        return dict.fromkeys(names, NOTHING)
     missing = [name for name in names if name not in value]
     expect(not missing, f"{what}: expected the keys {', '.join(missing)}, got {_listing(value)}.")
-    return value
+    return {**value, **dict.fromkeys(missing, NOTHING)}
 
 
 def _listing(names: Iterable[object]) -> str:
@@ -183,10 +191,12 @@ def function(value: object, what: str) -> Callable[..., Any]:
     CheckFailed
         If the reply is not callable, or is a function or class of the reference.
     """
-    given = is_reference(value) and (inspect.isfunction(value) or inspect.isclass(value))
-    expect(not given, f"{what}: expected a function or a class of your own, got the stand-in of another exercise.")
+    if is_reference(value) and (inspect.isfunction(value) or inspect.isclass(value)):
+        fail(f"{what}: expected a function or a class of your own, got the stand-in of another exercise.")
+        return NOTHING  # type: ignore[no-any-return]
     if not callable(value):
         fail(f"{what}: expected a function or a class, got {describe(value)}.")
+        return NOTHING  # type: ignore[no-any-return]
     return value
 
 
@@ -201,11 +211,14 @@ def instance(value: object, what: str) -> Any:
     stand_in = is_reference(value) and not inspect.isroutine(value) and not inspect.isclass(value)
     if not (isinstance(value, Remote) or stand_in):
         fail(f"{what}: expected an object, got {describe(value)}.")
+        return NOTHING
     return value
 
 
 def attempt(call: Callable[..., Any], *args: object) -> tuple[Any, Exception | None]:
     """Call a part of the submission that this exercise does not judge; return its result and the exception.
+
+    What is wrong in it is raised, and not noted.
 
     Returns
     -------
@@ -214,7 +227,8 @@ def attempt(call: Callable[..., Any], *args: object) -> tuple[Any, Exception | N
     error : Exception or None
     """
     try:
-        return call(*args), None
+        with raising():
+            return call(*args), None
     except Exception as error:  # noqa: BLE001 (an error in another exercise's code must not fail this check)
         return None, error
 
@@ -271,7 +285,8 @@ def expect_close(got: object, expected: npt.ArrayLike, what: str = "the answer",
     have = array(np.reshape(number(got, what), ()) if want.ndim == 0 else got, want.shape, what)
     wrong = np.abs(have - want) > atol + rtol * np.abs(want)
     if wrong.any():
-        fail(f"{what}: {_difference(have, want, wrong)}{' ' + hint if hint else ''}")
+        want = want.copy()  # what the grader does with its own until the message is made
+        fail(lambda: f"{what}: {_difference(have, want, wrong)}{' ' + hint if hint else ''}")
     return have
 
 

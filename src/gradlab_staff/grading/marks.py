@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
 import pytest
 
-__all__ = ["MARKS", "Spec", "misconception", "misconceptions_of", "stands_in", "time_limit", "weight"]
+__all__ = [
+    "CALLS",
+    "MARKS",
+    "Spec",
+    "StoodIn",
+    "misconception",
+    "misconceptions_of",
+    "stands_in",
+    "time_limit",
+    "weight",
+]
 
 Source = Callable[[], str]
+Dummies = Mapping[str, Callable[..., Any]]
+CALLS = 1000
+"""How many calls of a stand-in a check answers, unless it is marked with another number."""
 
 MARKS = (
     "weight(n): weight of the check within its exercise [default: 1]",
     "time_limit(seconds): time limit of the check",
-    "stands_in(*names): names that are bound to the reference while this module runs",
+    "stands_in(*names, calls, dummies): names that are bound to the reference while this module runs",
 )
 """The lines that register the marks with pytest."""
 
@@ -29,6 +43,21 @@ class Spec:
     explanation: str
     hint: str
     source: str
+
+
+@dataclass(frozen=True)
+class StoodIn:
+    """What a check's mark `stands_in` says."""
+
+    names: tuple[str, ...] = ()
+    calls: int = CALLS
+    dummies: Dummies = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> StoodIn:
+        """Return what stands in while a check runs."""
+        mark = item.get_closest_marker("stands_in")
+        return cls(mark.args, **mark.kwargs) if mark else cls()
 
 
 def weight(n: float) -> pytest.MarkDecorator:
@@ -57,9 +86,20 @@ def time_limit(seconds: float) -> pytest.MarkDecorator:
     return pytest.mark.time_limit(seconds)
 
 
-def stands_in(*names: str) -> pytest.MarkDecorator:
-    """Mark a module whose checks run with these names bound to the reference, not to the submission."""
-    return pytest.mark.stands_in(*names)
+def stands_in(*names: str, calls: int = CALLS, dummies: Dummies | None = None) -> pytest.MarkDecorator:
+    """Mark a module whose checks run with these names bound to the reference, not to the submission.
+
+    Parameters
+    ----------
+    names
+        What the exercise's solution, or a right variant of it, calls of the exercises before it.
+    calls
+        How many calls of each name a check answers: well above what any right solution makes.
+    dummies
+        Functions in the place of later exercises' that code around the solution calls; they return what has the right
+        form and knows nothing, such as zeros.
+    """
+    return pytest.mark.stands_in(*names, calls=calls, dummies=dummies or {})
 
 
 def misconception(*, exercise: str, explanation: str, hint: str) -> Callable[[Source], Source]:

@@ -6,32 +6,37 @@ module `by_hand` opens one.
 
 from __future__ import annotations
 
-import inspect
+import contextlib
 import json
-import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from _pytest.runner import runtestprotocol
 
 from gradlab_staff.course import Course
+from gradlab_staff.course.dependence import Dependence, dependence_of
 from gradlab_staff.errors import CourseError
 from gradlab_staff.grading.evidence import collect
-from gradlab_staff.grading.marks import MARKS
-from gradlab_staff.grading.run import AFTER_TIME_OUT_S, CHECK_S, Failure, Run
+from gradlab_staff.grading.marks import MARKS, StoodIn
+from gradlab_staff.grading.notes import noting
+from gradlab_staff.grading.performed import (
+    EVIDENCE,
+    LIMIT,
+    NOTES,
+    RAISED,
+    RUN,
+    Performed,
+    did_not_fit,
+    exercise_of_item,
+    perform,
+)
+from gradlab_staff.grading.run import AFTER_TIME_OUT_S, Run
 from gradlab_staff.grading.submission import Submission
-from gradlab_staff.grading.verdict import CheckResult, Outcome
 from gradlab_staff.text import clean
 
 __all__ = ["GraderPlugin"]
-
-_OWN = pytest.StashKey[bool]()
-_LIMIT = pytest.StashKey[float]()
-_FAILURE = pytest.StashKey[Failure | None]()
-_EVIDENCE = pytest.StashKey[dict[str, Any]]()
 
 
 class GraderPlugin:
@@ -39,6 +44,8 @@ class GraderPlugin:
 
     def __init__(self, run_of: Callable[[Path], Run]) -> None:
         self._run_of = run_of
+        self._performed: dict[str, Performed] = {}
+        """The checks that have been run, by their ids."""
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Register the marks of graders."""
@@ -51,17 +58,19 @@ class GraderPlugin:
         Raises
         ------
         pytest.UsageError
-            Where the graders belong to no assignment.
+            Where the graders belong to no assignment, or put the reference in the place of what does not come before.
         """
         places = [index for index, item in enumerate(items) if _is_check(item)]
         folders = {items[index].path.parent for index in places}
         try:
-            order = {folder: _exercises_of(folder) for folder in folders}
+            order = {folder: dependence_of(Course.find(folder).assignment(folder.name)) for folder in folders}
         except CourseError as error:
             raise pytest.UsageError(str(error)) from error
+        for index in places:
+            _refuse_oracles(items[index], order[items[index].path.parent])
         checks = sorted(
             (items[index] for index in places),
-            key=lambda item: (item.path.parent, order[item.path.parent].get(_exercise(item), -1)),
+            key=lambda item: (item.path.parent, order[item.path.parent].place(exercise_of_item(item))),
         )
         for index, item in zip(places, checks, strict=True):
             items[index] = item
@@ -72,11 +81,11 @@ class GraderPlugin:
     def submission(self, request: pytest.FixtureRequest) -> Iterator[Submission]:
         """Give the student's notebook, in its sandbox."""
         item = request.node
-        run, exercise = self._run(item), _exercise(item)
-        item.stash[_LIMIT] = AFTER_TIME_OUT_S
-        limit_s = item.stash[_LIMIT] = run.limit_s(exercise, _mark(item, "time_limit", None))
-        names = () if item.stash.get(_OWN, False) else _stand_ins(item)
-        with run.check(f"{exercise}::{item.name}", names, limit_s) as ready:
+        run, exercise = item.stash[RUN], exercise_of_item(item)
+        item.stash[LIMIT] = AFTER_TIME_OUT_S
+        asked = item.get_closest_marker("time_limit")
+        limit_s = item.stash[LIMIT] = run.limit_s(exercise, asked.args[0] if asked else None)
+        with run.check(f"{exercise}::{item.name}", StoodIn.of(item), limit_s) as ready:
             yield ready
 
     @pytest.fixture
@@ -92,121 +101,114 @@ class GraderPlugin:
     @pytest.fixture
     def rng(self, request: pytest.FixtureRequest) -> np.random.Generator:
         """Give the source of a check's random inputs."""
-        return self._run(request.node).generator(f"{_exercise(request.node)}::{request.node.name}")
+        return self._run(request.node).generator(f"{exercise_of_item(request.node)}::{request.node.name}")
 
     # -- running ---
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """Run the checks; then those once more that did not fit the stand-ins; then tell how they ended.
+
+        Nothing is told before the submission's last request: a traceback takes its time, and what takes time where a
+        check failed tells the submission that it did.
+        """
+        try:
+            done = yield
+            self._try_again()
+            return done
+        finally:
+            for performed in self._performed.values():
+                performed.tell()
+            self._performed.clear()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Run a check; where it fails with stand-ins, once more without: not fitting a stand-in costs nothing."""
+        """Run a check."""
         if not _is_check(item):
             return None
-        started = time.perf_counter()
-        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        reports = _attempt(item, nextitem, own=False)
-        failure, evidence = item.stash.get(_FAILURE, None), item.stash.get(_EVIDENCE, {})
-        run = self._run(item)
-        stood_in, with_own = bool(_stand_ins(item)), False
-        if stood_in and run.options.fallback and failure and failure.outcome in (Outcome.FAILED, Outcome.CRASHED):
-            again = _attempt(item, nextitem, own=True)
-            if item.stash.get(_FAILURE, None) is None:
-                reports, failure, stood_in, with_own = again, None, False, True
-        for report in reports:
-            item.ihook.pytest_runtest_logreport(report=report)
-        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        if failure and _exercise(item) in run.unchanged:
-            failure = Failure(Outcome.NOT_ATTEMPTED, "Not attempted: the cell is as it was released.")
-        result = _result(item, failure, evidence, time.perf_counter() - started, with_own=with_own)
-        run.results.setdefault(_exercise(item), []).append(result)
-        if stood_in:
-            run.stood_in[_exercise(item)] = _stand_ins(item)
-        if run.kit_errors or not run.go_on(_exercise(item), result):
+        run = self._run_of(item.path.parent)
+        performed = self._performed[item.nodeid] = perform(item, nextitem, run)
+        if run.kit_errors or not run.go_on(performed.exercise, performed.result):
             item.session.shouldstop = "enough is known"
         return True
 
+    def _try_again(self) -> None:
+        """Judge each exercise that does not fit the stand-ins once more, as a whole, in a sandbox of its own.
+
+        The better of the two counts, and never the best of each check: whoever answers otherwise at the second time has
+        one answer or the other, and not the right parts of both.
+        """
+        exercises: dict[tuple[int, str], list[Performed]] = {}
+        for one in self._performed.values():
+            exercises.setdefault((id(one.run), one.exercise), []).append(one)
+        for firsts in exercises.values():
+            first = firsts[0].run
+            if first.options.fallback and not first.kit_errors and did_not_fit(firsts):
+                first.close()  # what it has left running must not watch the second
+                with first.second_try() as second:
+                    again = [perform(one.item, None, second) for one in firsts]
+                if first.take_better(firsts[0].exercise, second):
+                    self._performed |= {one.item.nodeid: one for one in again}
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Keep the evidence that the check observes."""
-        with collect() as evidence:
+        """Note how a check fails, and keep the evidence that it observes.
+
+        Nothing is raised to pytest, which would describe it at once; unless somebody wants to look, with ``--pdb``.
+        """
+        if not _is_check(item) or item.config.getoption("usepdb", False):
+            return (yield)
+        with collect() as item.stash[EVIDENCE], _failures_of(item):
             try:
                 return (yield)
-            finally:
-                item.stash[_EVIDENCE] = evidence
+            except Exception as error:  # noqa: BLE001 (sorted below, when the check is over)
+                item.stash[RAISED] = error
+                return None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, Any, pytest.TestReport]:
-        """Sort an exception: the student's failure is data, ours is an error of the run."""
+        """Remember what fails before a check begins, and clean what is told of it."""
         report: pytest.TestReport = yield
-        if call.excinfo is None or not _is_check(item):
-            return report
-        # a traceback quotes what came from the submission, and is read in a terminal
-        report.longrepr = clean(report.longreprtext)
-        if not item.stash.get(_FAILURE, None):
-            failure = Failure.of(call.excinfo.value, item.stash.get(_LIMIT, CHECK_S))
-            if failure:
-                item.stash[_FAILURE] = failure
-                report.sections.append((f"verdict: {failure.outcome}", clean(failure.message)))
-            else:
-                what = clean(call.excinfo.exconly(), 2000)
-                self._run(item).kit_errors.append(f"{_exercise(item)}::{item.name}: {what}")
+        if call.excinfo is not None and _is_check(item):
+            item.stash[RAISED] = item.stash[RAISED] or call.excinfo.value
+            # a traceback quotes what came from the submission, and is read in a terminal
+            report.longrepr = clean(report.longreprtext)
         return report
 
     def _run(self, item: pytest.Item) -> Run:
-        return self._run_of(item.path.parent)
+        """Return the run that a check belongs to now: at a second try it is another."""
+        return item.stash.get(RUN, None) or self._run_of(item.path.parent)
 
 
-def _exercises_of(folder: Path) -> dict[str, int]:
-    """Return the places in the notebook of the exercises that a folder of graders judges."""
-    exercises = Course.find(folder).assignment(folder.name).exercises
-    return {exercise.name: place for place, exercise in enumerate(exercises)}
+def _refuse_oracles(item: pytest.Item, dependence: Dependence) -> None:
+    """Refuse a check in which the reference would answer for the exercise itself, or for a later one.
+
+    Raises
+    ------
+    pytest.UsageError
+        Where it would.
+    """
+    exercise = exercise_of_item(item)
+    for name in StoodIn.of(item).names:
+        if later := dependence.later(name, exercise):
+            raise pytest.UsageError(
+                f"{item.path.name}: stands_in({name!r}): expected a name of the exercises before {exercise}, got one "
+                f"that needs {', '.join(later)}. The reference must not answer what is asked here or later: give a "
+                f"dummy that knows nothing, stands_in(…, dummies={{{name!r}: …}})."
+            )
 
 
-def _attempt(item: pytest.Item, nextitem: pytest.Item | None, *, own: bool) -> list[pytest.TestReport]:
-    if own:
-        item._initrequest()  # type: ignore[attr-defined]  # fresh fixtures, as a test that is run again needs
-    item.stash[_OWN] = own
-    item.stash[_FAILURE] = None
-    item.stash[_EVIDENCE] = {}
-    return runtestprotocol(item, nextitem=nextitem, log=False)
-
-
-def _result(
-    item: pytest.Item, failure: Failure | None, evidence: dict[str, Any], duration_s: float, *, with_own: bool
-) -> CheckResult:
-    function = getattr(item, "function", None)
-    title = (inspect.getdoc(function) or item.name).split("\n\n")[0].replace("\n", " ")
-    if callspec := getattr(item, "callspec", None):  # parametrized: each has a title of its own
-        title += f" ({', '.join(f'{name} = {value}' for name, value in callspec.params.items())})"
-    return CheckResult(
-        name=item.name,
-        title=title,
-        weight=_mark(item, "weight", 1.0),
-        outcome=failure.outcome if failure else Outcome.PASSED,
-        message=failure.message if failure else "",
-        evidence=evidence,
-        duration_s=round(duration_s, 4),
-        with_own=with_own,
-    )
-
-
-# --- what an item is
+@contextlib.contextmanager
+def _failures_of(item: pytest.Item) -> Iterator[None]:
+    """Note the failures of a check; where nobody must be kept from knowing, the first is raised, which is faster."""
+    if item.stash[RUN].in_secret:
+        with noting() as item.stash[NOTES]:
+            yield
+    else:
+        yield
 
 
 def _is_check(item: pytest.Item) -> bool:
     return "graders" in item.path.parts and "submission" in getattr(item, "fixturenames", ())
-
-
-def _exercise(item: pytest.Item) -> str:
-    return item.path.stem.removeprefix("test_")
-
-
-def _stand_ins(item: pytest.Item) -> tuple[str, ...]:
-    mark = item.get_closest_marker("stands_in")
-    return tuple(mark.args) if mark else ()
-
-
-def _mark(item: pytest.Item, name: str, default: Any) -> Any:
-    mark = item.get_closest_marker(name)
-    return mark.args[0] if mark else default

@@ -8,7 +8,7 @@ import re
 import secrets
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,8 +20,9 @@ from gradlab_staff.course import Assignment
 from gradlab_staff.course.packages import packages_of
 from gradlab_staff.course.reference import is_reference, reference_namespace
 from gradlab_staff.course.template import Template
+from gradlab_staff.grading.marks import StoodIn
 from gradlab_staff.grading.submission import Submission, open_submission
-from gradlab_staff.grading.verdict import CheckResult, Outcome
+from gradlab_staff.grading.verdict import CheckResult, ExerciseResult, Outcome
 from gradlab_staff.intake.matching import Matched
 from gradlab_staff.intake.plan import plan
 from gradlab_staff.intake.received import supporting_files
@@ -103,6 +104,11 @@ class Run:
     options: GradeOptions
     seed: int
     warnings: tuple[str, ...] = ()
+    in_secret: bool = True
+    """Whether the submission must not learn how it fares. Those that we wrote ourselves may: a check ends at its first
+    failure then."""
+    with_own: bool = False
+    """Whether this is a second try, with the student's own names in the place of stand-ins."""
     unchanged: frozenset[str] = frozenset()
     """The exercises whose cells are as released: what fails there was not attempted."""
     go_on: Callable[[str, CheckResult], bool] = lambda exercise, result: True
@@ -118,12 +124,37 @@ class Run:
 
     def again(self, seed: int) -> Run:
         """Return a run of the same submission, in the same host, on another seed."""
-        return Run(self.assignment, self.submission, self.options, seed, self.warnings, self.unchanged, self.go_on)
+        return replace(self, seed=seed, results={}, stood_in={}, kit_errors=[])
+
+    def second_try(self) -> Run:
+        """Return a run of the same submission with its own names in the place of stand-ins.
+
+        It has a sandbox of its own, and inputs that nobody can know from the first: what the first left behind in
+        memory, files or processes is gone, and no answer from there fits.
+        """
+        submission = open_submission(self.session.cells, self.session.setup)
+        seed = self._derived("second try")
+        return replace(self, submission=submission, seed=seed, with_own=True, results={}, stood_in={}, kit_errors=[])
 
     def hurry(self, check_s: float, *, longest_s: float) -> None:
         """Wait for a check no longer than `check_s`, or `longest_s` where it sets more itself."""
         self.options = replace(self.options, timeout_s=check_s)
         self.longest_s = longest_s
+
+    def take_better(self, exercise: str, other: Run) -> bool:
+        """Take the results of another run where an exercise fared better in it; return whether it did."""
+        self.kit_errors += other.kit_errors
+        self.session.cpu_s += other.session.cpu_s
+        better = self.score(exercise, other.results[exercise]) > self.score(exercise, self.results[exercise])
+        if better:
+            self.results[exercise] = other.results[exercise]
+            self.stood_in.pop(exercise, None)
+        return better
+
+    def score(self, exercise: str, checks: Sequence[CheckResult]) -> float:
+        """Return what these checks of an exercise earn."""
+        points = next(one.points for one in self.assignment.exercises if one.name == exercise)
+        return ExerciseResult(exercise, points, tuple(checks)).score
 
     @property
     def session(self) -> Session:
@@ -176,13 +207,15 @@ class Run:
         return min(busy * (max(limit_s, asked_s) if asked_s else limit_s), self.longest_s)
 
     @contextmanager
-    def check(self, name: str, names: tuple[str, ...], limit_s: float) -> Iterator[Submission]:
+    def check(self, name: str, stood_in: StoodIn, limit_s: float) -> Iterator[Submission]:
         """Make the submission ready for one check: seeded, the stand-ins in place, the clock running."""
         self.session.request("seed", seed=self._derived(f"submission {name}"))
         np.random.seed(self._derived(f"reference {name}"))  # the reference's own draws, where it stands in
-        self.submission.calls.clear()
+        self.submission._stand_ins.begin()
+        names = () if self.with_own else stood_in.names
         reference = self.reference if names else None
-        with self.submission.standing_in({name: getattr(reference, name) for name in names}):
+        trusted = {**{name: getattr(reference, name) for name in names}, **stood_in.dummies}
+        with self.submission.standing_in(trusted, stood_in.calls):
             self.session.deadline = time.monotonic() + limit_s
             try:
                 yield self.submission
@@ -207,4 +240,4 @@ def open_run(assignment: Assignment, notebook: Matched, options: GradeOptions | 
     submission = open_submission(planned.code, setup)
     warnings = (*((UNSAFE,) if setup.unsafe else ()), *notebook.warnings, *planned.warnings)
     seed = new_seed() if options.seed is None else options.seed
-    return Run(assignment, submission, options, seed, warnings, planned.unchanged)
+    return Run(assignment, submission, options, seed, warnings, unchanged=planned.unchanged)

@@ -1,9 +1,14 @@
-"""Stand-ins: the reference's functions, classes and objects, called from the sandbox in the place of the student's."""
+"""Stand-ins: the reference's functions, classes and objects, called from the sandbox in the place of the student's.
+
+They are no oracles: a check has those alone that its exercise builds on, and they answer only while the grader's own
+call is under way, so many times and no more.
+"""
 
 from __future__ import annotations
 
 import inspect
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +50,8 @@ class StandIn:
     """Attributes that the sandbox's copy gets after a call; None: all that can cross."""
     known: dict[str, Any] = field(default_factory=dict)
     """What the sandbox's copy has: an array itself, a fingerprint of anything else."""
+    calls: int = 10**9
+    """How many calls a check answers: to everything of this name together."""
 
 
 @dataclass
@@ -53,6 +60,8 @@ class StandIns:
 
     calls: list[Call] = field(default_factory=list)
     """The calls since the check began."""
+    asked: Counter[str] = field(default_factory=Counter)
+    """How often each stand-in was called since the check began, by its name."""
     _by_number: dict[int, StandIn] = field(default_factory=dict)
     _numbers: dict[int, int] = field(default_factory=dict)
     _count: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -64,6 +73,11 @@ class StandIns:
         self._by_number[number] = stand_in
         self._numbers[id(stand_in.trusted)] = number
         return number
+
+    def begin(self) -> None:
+        """Begin a check: what was called before it is forgotten, and the budgets are full."""
+        self.calls.clear()
+        self.asked.clear()
 
     def forget(self) -> None:
         """Forget all stand-ins: what the sandbox still holds of them calls nothing."""
@@ -104,6 +118,9 @@ class StandIns:
         AttributeError, TypeError, ValueError
             Where the method is not public, or the arguments hold too many entries or slow dtypes. Whatever else the
             call raises goes to the student's code, which asked.
+        RuntimeError
+            Where it has been called as often as a check answers: no solution needs more, who searches or integrates
+            does.
         """
         number, method = message["callback"], message["method"]
         args, kwargs = tuple(message["args"]), dict(message["kwargs"])
@@ -112,6 +129,9 @@ class StandIns:
         # of a class nothing but its instances: a method that is called on another object could change the class
         if not made and (inspect.isclass(stand_in.trusted) or method not in stand_in.methods):
             raise AttributeError(f"{stand_in.name} has no method {method[:50]}")
+        self.asked[stand_in.name] += 1
+        if self.asked[stand_in.name] > stand_in.calls:
+            raise RuntimeError(f"{stand_in.name} was called more than {stand_in.calls} times in one check")
         size = _entries([args, kwargs, message["states"]])
         if size > MAX_ENTRIES:
             raise ValueError(f"expected arguments of at most {MAX_ENTRIES} entries, got {size}")
@@ -129,7 +149,8 @@ class StandIns:
             self.calls.append(call)
 
     def _adopt_instance(self, stand_in: StandIn, instance: Any) -> tuple[int, dict[str, Any]]:
-        new = StandIn(stand_in.name, instance, public_methods(type(instance)), read=("params",))
+        methods = public_methods(type(instance))
+        new = StandIn(stand_in.name, instance, methods, read=("params",), calls=stand_in.calls)
         return self.adopt(new), self.state(new)
 
     def synchronise(self, states: Any) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from gradlab_staff.grading.marks import CALLS
 from gradlab_staff.grading.standins import Call, StandIn, StandIns, public_methods
 from gradlab_staff.grading.verdict import CheckResult
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
@@ -85,12 +86,15 @@ class Submission:
         return trusted
 
     @contextmanager
-    def standing_in(self, trusted: Mapping[str, Any]) -> Iterator[None]:
-        """Bind the names to the reference's functions and classes, in the student's namespace too, while this lasts."""
+    def standing_in(self, trusted: Mapping[str, Any], calls: int = CALLS) -> Iterator[None]:
+        """Bind the names to the reference's functions and classes, in the student's namespace too, while this lasts.
+
+        Each name answers so many `calls` in a check.
+        """
         for name, thing in trusted.items():
             kind = "class" if inspect.isclass(thing) else "function"
             methods = public_methods(thing) if kind == "class" else ("__call__",)
-            self._introduce(name, thing, kind, StandIn(name, thing, methods, read=("params",)))
+            self._introduce(name, thing, kind, StandIn(name, thing, methods, read=("params",), calls=calls))
         if trusted:
             self._session.request("cover", names=dict(trusted))
         generation = self._session.generation

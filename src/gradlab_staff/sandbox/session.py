@@ -38,6 +38,9 @@ _LATE = ("NameError", "ModuleNotFoundError", "FileNotFoundError")
 _MAX_TOLD = 100  # of what a host says that failed in one cell
 _QUOTED = re.compile(r"'(\w+)'")
 NESTED_CALLS = 8
+_ANSWERING = ("call", "get", "set")
+"""The requests that run what the grader asked for. While a cell runs, or the host is made ready for a check, nothing is
+called back: an exercise's own time is no time to ask the reference."""
 
 
 class CellToRun(Protocol):
@@ -300,6 +303,8 @@ class Session:
                 reply = self._receive()
                 if "at" in reply:
                     self._at = _place(reply["at"])
+                elif "callback" in reply and message["op"] not in _ANSWERING:
+                    self._send({"error": "RuntimeError: there is nothing to ask now"})
                 elif "callback" in reply:
                     self._send(self._reply_to(reply))
                 else:

@@ -24,7 +24,7 @@ from gradlab_staff.grading import (
     weight,
 )
 
-pytestmark = stands_in("sgd_momentum", "rmsprop", "adam")
+pytestmark = stands_in("sgd_momentum", "adam")
 
 
 # --- Models that remember what they are asked ----------------------------------------------------------

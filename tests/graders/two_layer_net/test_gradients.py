@@ -21,7 +21,13 @@ from gradlab_staff.grading import (
     weight,
 )
 
-pytestmark = stands_in("compute_scores", "compute_loss")
+
+def no_loss(params, X, y, reg):
+    """What TwoLayerNet.loss gets where it asks for the loss: from its differences the gradients could be found."""
+    return 0.0
+
+
+pytestmark = stands_in("compute_scores", dummies={"compute_loss": no_loss})
 
 SIZES = {"a small net": (4, 10, 3), "more classes than units": (6, 5, 9), "a square net": (7, 7, 7)}
 

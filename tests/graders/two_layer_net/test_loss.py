@@ -19,7 +19,14 @@ from gradlab_staff.grading import (
     weight,
 )
 
-pytestmark = stands_in("compute_scores", "compute_gradients")
+
+def no_gradients(params, X, y, reg):
+    """What TwoLayerNet.loss gets where it asks for the gradients: the loss could be found from them, by integration."""
+    return {name: np.zeros(np.shape(value)) for name, value in params.items()}
+
+
+pytestmark = stands_in("compute_scores", dummies={"compute_gradients": no_gradients})
+
 
 SIZES = {"a small net": (4, 10, 3), "a wide net": (6, 21, 8)}
 

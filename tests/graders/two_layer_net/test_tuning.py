@@ -33,7 +33,7 @@ from gradlab_staff.grading import (
     weight,
 )
 
-pytestmark = stands_in("TwoLayerNet")
+pytestmark = stands_in("TwoLayerNet", calls=50_000)  # a training of one's own asks for each minibatch's loss
 
 GOAL, HALF_WAY = 0.7, 0.35
 """Full marks, and some. The instructor sets them for the data in use: these; 0.48 is asked on all of CIFAR-10."""
