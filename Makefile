@@ -43,6 +43,9 @@ lint: install  ## ruff, mypy, and the layers of the packages
 kernels: install  ## are verdicts and figures the same under other kernels of OpenBLAS, one thread and two? (half an hour)
 	$(BIN)/python tests/course/kernels.py
 
+twins: install  ## does a submission see from its requests, and their times, how it fares? (minutes)
+	$(BIN)/python tests/course/twins.py
+
 audit: install  ## do the graders let anything wrong through, or mark right work down? SAMPLE=10 is 5 minutes, all is hours
 	$(BIN)/gradlab audit $(if $(SAMPLE),--sample $(SAMPLE) --flips $(SAMPLE),--flips 200) --json --html audit.html > audit.json
 

@@ -260,11 +260,13 @@ def test_gradient(submission, reference, rng):
     dscores = rng.standard_normal((6, 4))
     through = of_autograd(submission, "make_vjp")(the_function(submission, "net"), 1)
     reply, error = attempt(through, X, params)
-    if (error or not right(reply, plain_scores(X, params))) and is_excused(submission, 0.0):
+    read, unread = attempt(read_gradients, reply, dscores, "")
+    excused = is_excused(submission, 0.0)
+    if (error or not right(reply, plain_scores(X, params))) and excused:
         return
-    if error:
-        raise error
-    _, grads = read_gradients(reply, dscores, "")
+    if error or unread:
+        raise error or unread
+    _, grads = read
     for name, expected in gradients(X, params, dscores).items():
         expect(name in grads, f"gradients: expected one by {name}, got none. {FOLLOW}")
         expect_close(grads[name], expected, f"gradient by {name}", rtol=1e-5, atol=1e-7, hint=FOLLOW)
@@ -290,12 +292,12 @@ def test_gradient_in_training(submission, reference, rng):
     pair = (round(rng.uniform(0.15, 0.3), 3), round(rng.uniform(0.3, 0.45), 3))
     with submission.standing_in({"dropout": reference.dropout}):
         array(net(submission, X, params, training=True, drop_probs=pair), (20, 4), "scores in training")
-    for drop_probs in ((0.0, 0.0), pair):
-        _, error = attempt(judge_gradients_in_training, submission, X, params, dscores, drop_probs)
-        if error and is_excused(submission, *drop_probs):
-            return
-        if error:
-            raise error
+    asked = ((0.0, 0.0), pair)
+    errors = [attempt(judge_gradients_in_training, submission, X, params, dscores, one)[1] for one in asked]
+    excused = [is_excused(submission, *one) for one in asked]
+    first = next((place for place, error in enumerate(errors) if error), None)
+    if first is not None and not excused[first]:
+        raise errors[first]
 
 
 def judge_gradients_in_training(submission, X, params, dscores, drop_probs):
@@ -335,10 +337,14 @@ def right(reply, expected):
 
 
 def is_excused(submission, *drop_probs):
-    """Whether the submission's own dropout is to blame: it does not work so, and lost points for that."""
+    """Whether the submission's own dropout is to blame: it does not work so, and lost points for that.
+
+    It is asked either way: that it is must not tell how the exercise fared.
+    """
+    fine = [dropout_is_fine(submission, drop_prob) for drop_prob in drop_probs]
     checks = submission.judged.get("dropout")
     paid = not checks or any(check.outcome != "passed" for check in checks)
-    return paid and not all(dropout_is_fine(submission, drop_prob) for drop_prob in drop_probs)
+    return paid and not all(fine)
 
 
 def dropout_is_fine(submission, drop_prob):
@@ -348,8 +354,9 @@ def dropout_is_fine(submission, drop_prob):
     def through():
         reply = of_autograd(submission, "make_vjp")(the_function(submission, "dropout"))(x, drop_prob)
         backward, out = unpack(reply, ("gradient", "out"), "dropout")
+        slope = backward(x)
         out = array(out, x.shape)  # linear in x, entry by entry: the gradient at x itself is the output
-        return (drop_prob > 0 or np.allclose(out, x)) and np.allclose(array(backward(x), x.shape), out)
+        return (drop_prob > 0 or np.allclose(out, x)) and np.allclose(array(slope, x.shape), out)
 
     fine, error = attempt(through)
     return error is None and bool(fine)

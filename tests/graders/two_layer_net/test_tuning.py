@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradlab_staff.grading import (
+    CheckFailed,
     array,
     attempt,
     entries,
@@ -163,7 +164,9 @@ def settings_of(submission, reference, rng, num_iters):
         losses = [call for call in calls_of(submission, "loss") if len(call.args) + len(call.kwargs) > 1]
         others = any(all(call.target is not net for net in nets) for call in losses)
         getattr(submission, "calls", []).clear()
-    if error is not None:
+    if isinstance(error, CheckFailed):
+        expect(False, str(error))
+    elif error is not None:
         search(submission, train, val, num_iters)  # with a net of the student's own: nobody pays for not fitting ours
     return [] if error is not None or others or None in found else found
 
