@@ -57,7 +57,7 @@ def test_what_was_late_is_tried_again(tiny):
     checks = grade(tiny, notebook(tiny, "x / 2"), "student_01").exercises[0].checks
     (candidate,) = candidates_of(tiny, 8, GradeOptions(timeout_s=1e-9))
     assert candidate.results(checks, alike=True) == {}
-    candidate.options = GradeOptions(seed=8, fallback=False)
+    candidate.run.options = GradeOptions(seed=8, fallback=False)
     assert [found.outcome for found in candidate.results(checks, alike=True).values()] == ["failed"]
 
 
