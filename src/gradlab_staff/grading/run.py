@@ -27,6 +27,7 @@ from gradlab_staff.sandbox.budget import Budget
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.limits import Limits
 from gradlab_staff.sandbox.session import Session
+from gradlab_staff.sandbox.settings import limits_of
 from gradlab_staff.sandbox.setup import Setup
 
 __all__ = ["CHECK_S", "UNSAFE", "Failure", "GradeOptions", "Run", "new_seed", "open_run"]
@@ -83,7 +84,8 @@ class GradeOptions:
     unsafe_no_sandbox: bool = False
     fallback: bool = True
     """Whether a check that fails with stand-ins is tried once more with the student's own names."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits | None = None
+    """Limits in the place of the assignment's own, as the audit has them."""
 
 
 def new_seed() -> int:
@@ -201,7 +203,7 @@ def open_run(
     setup = Setup(
         packages=packages_of(assignment),
         files={**supporting_files(assignment), **notebook.beside},
-        limits=options.limits,
+        limits=options.limits or limits_of(assignment),
         hidden=(assignment.course.root,),
         shown=frozenset(name for names in template.demos.values() for name in names),
         defined=template.functions,
