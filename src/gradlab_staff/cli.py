@@ -148,7 +148,7 @@ class GradeRun:
     "--timeout-s",
     type=click.FloatRange(0, min_open=True),
     metavar="S",
-    help="Time limit of a check, in seconds, unless it sets its own.  [default: 20]",
+    help="CPU time of a check, in seconds, unless it sets its own.  [default: as in gradlab.toml, or 20]",
 )
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Draw the hidden inputs from this seed.")
 @click.option("--unsafe-no-sandbox", is_flag=True, help="Run students' code without bubblewrap: only for your own.")

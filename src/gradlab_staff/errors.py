@@ -16,7 +16,12 @@ __all__ = ["CourseError", "DataError", "GradebookError", "GraderError", "Gradlab
 
 
 class GraderError(GradlabError):
-    """A hidden grader broke. No score was written; fix the grader and grade again."""
+    """A hidden grader broke. No score was written; fix the grader and grade again.
+
+    It is `transient` where the machine was to blame: no room, no sandbox. Then the next run may fare better.
+    """
+
+    transient = False
 
 
 class SandboxError(GradlabError):

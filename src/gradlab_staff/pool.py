@@ -19,7 +19,7 @@ from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, Thre
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Pool", "Worker", "WorkerError"]
+__all__ = ["Pool", "Worker", "WorkerDiedError", "WorkerError", "WorkerTimedOutError"]
 
 MEMORY_MIB = 4096
 """Bounds what a submission can make the trusted side spend through calls back."""
@@ -34,6 +34,14 @@ class WorkerError(Exception):
     """A worker process came to no result; the message says how it failed."""
 
 
+class WorkerDiedError(WorkerError):
+    """It died, each time it was tried."""
+
+
+class WorkerTimedOutError(WorkerError):
+    """It took too long, and was ended."""
+
+
 class Worker:
     """One worker process, started when it is first needed and replaced when it dies or hangs."""
 
@@ -44,33 +52,34 @@ class Worker:
         self._dismissed = False
         self._changing = threading.Lock()  # the thread that leads the worker and the one that ends it both change it
 
-    def call(self, function: Callable[..., R], *args: Any, limit_s: float) -> R:
-        """Return what a function of a module gives in the worker process; it is tried twice where the process dies.
+    def call(self, function: Callable[..., R], *args: Any, limit_s: float, tries: int = 2) -> R:
+        """Return what a function of a module gives in the worker process; it is tried again where the process dies.
 
         Raises
         ------
         WorkerError
-            Where the process died twice, took longer than `limit_s`, or could not be started.
+            Where the process died each time (`WorkerDiedError`), took longer than `limit_s` (`WorkerTimedOutError`),
+            or could not be started.
         """
-        error = ""
-        for _ in range(2):
+        error = WorkerError("not tried")
+        for _ in range(tries):
             try:
                 asked = self._begin(function, *args)
             except (OSError, RuntimeError) as failure:  # no process or no memory to be had now
-                error = f"expected a worker process, got: {failure}"
+                error = WorkerError(f"expected a worker process, got: {failure}")
                 self.end()
                 continue
             try:
                 return asked.result(limit_s)
             except (BrokenProcessPool, CancelledError):
-                error = "expected a result, but the worker process died twice"
+                error = WorkerDiedError(f"expected a result, but the worker process died{' twice' * (tries == 2)}")
                 self.end()
             except TimeoutError:
                 if asked.done():  # the function's own
                     raise
                 self.end()  # once is enough: it would hold up the others as long again
-                raise WorkerError(f"expected a result within {limit_s:g} s, none came") from None
-        raise WorkerError(error)
+                raise WorkerTimedOutError(f"expected a result within {limit_s:.0f} s, none came") from None
+        raise error
 
     def _begin(self, function: Callable[..., R], *args: Any) -> Future[R]:
         with self._changing:

@@ -9,6 +9,7 @@ from gradlab_staff.errors import GraderError
 from gradlab_staff.grading.candidates import candidates_of
 from gradlab_staff.grading.grade import grade
 from gradlab_staff.grading.run import GradeOptions
+from gradlab_staff.sandbox.budget import Budget
 
 pytestmark = pytest.mark.slow
 
@@ -55,9 +56,10 @@ def test_what_was_late_is_tried_again(tiny):
     """A misconception that a busy machine did not get to is not forgotten for the rest of the class."""
     (tiny.graders / "misconceptions.py").write_text(MISCONCEPTION)
     checks = grade(tiny, notebook(tiny, "x / 2"), "student_01").exercises[0].checks
-    (candidate,) = candidates_of(tiny, 8, GradeOptions(timeout_s=1e-9))
-    assert candidate.results(checks, alike=True) == {}
-    candidate.options = GradeOptions(seed=8, fallback=False)
+    for nothing in (Budget(wall_s=0.01), Budget(wall_s=0)):
+        (candidate,) = candidates_of(tiny, 8, GradeOptions(), nothing)
+        assert candidate.results(checks, alike=True) == {}
+    (candidate,) = candidates_of(tiny, 8, GradeOptions())
     assert [found.outcome for found in candidate.results(checks, alike=True).values()] == ["failed"]
 
 

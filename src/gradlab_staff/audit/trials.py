@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from gradlab_staff.grading.run import GradeOptions, Run, open_run
 from gradlab_staff.grading.verdict import CheckResult, Outcome
 from gradlab_staff.intake.matching import with_solutions
 from gradlab_staff.pool import Pool, Worker, WorkerError
+from gradlab_staff.sandbox.settings import limits_of
 
 __all__ = ["Found", "Trial", "Trials", "Tried", "lost", "try_out"]
 
@@ -23,7 +24,7 @@ Found = dict[str, list[CheckResult]]
 
 WRONG_CHECK_S = 5.0
 """Time limit of a check of a wrong solution: longer than a right one takes by far, and short enough to wait for."""
-TRIAL_S = 1800.0
+TRIAL_S = 1800
 """Time limit of a trial as a whole: then its worker is ended."""
 
 
@@ -72,6 +73,9 @@ def try_out(root: Path, name: str, trial: Trial, options: GradeOptions | None = 
     """Grade the trial on each of its seeds, in one host; in a worker process."""
     assignment = Course(root).assignment(name)
     options = options or GradeOptions(fallback=trial.fallback)
+    limits = options.limits or limits_of(assignment)
+    # one host and its budget are here for many seeds, and not for one submission
+    options = replace(options, limits=replace(limits, cpu_s=TRIAL_S, wall_s=TRIAL_S))
     try:
         with open_run(assignment, with_solutions(assignment, dict(trial.sources)), options) as run:
             if trial.stop != "never":

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from gradlab_staff.course.model import Assignment, Course
+from gradlab_staff.course.settings import tables_of
 from gradlab_staff.errors import CourseError
 
-__all__ = ["SETTINGS_FILE", "Packages", "packages_of"]
+__all__ = ["Packages", "packages_of"]
 
-SETTINGS_FILE = "gradlab.toml"
 _STUDENTS = "gradlab"
 _BESIDE = ("ipython", "ipywidgets", "scipy")
 _KEYS = ("add", "without")
@@ -56,22 +54,19 @@ def packages_of(assignment: Assignment | Course) -> Packages:
         Where ``gradlab.toml`` cannot be read, names a package that is not installed, or leaves out one that another
         requires.
     """
-    course = assignment if isinstance(assignment, Course) else assignment.course
-    path = course.root / SETTINGS_FILE
-    settings = _settings(path, course)
     names = frozenset((*_students_own(), *_BESIDE))
-    tables = ("",) if isinstance(assignment, Course) else ("", assignment.name)
-    for asked in (settings.get(table, _NONE) for table in tables):
+    for where, table in tables_of(assignment, "packages"):
+        asked = _asked(where, table)
         if unknown := sorted(asked.without - names):
-            raise CourseError(f"{path}: expected packages on the list in `without`, got {', '.join(unknown)}. Fix it.")
+            raise CourseError(f"{where}: expected packages on the list in `without`, got {', '.join(unknown)}. Fix it.")
         names = (names | asked.add) - asked.without
         try:
             needed = sorted(asked.without & _closure(tuple(sorted(names))).keys())
         except CourseError as error:
-            raise CourseError(f"{path}: {error}") from error
+            raise CourseError(f"{where}: {error}") from error
         if needed:
             raise CourseError(
-                f"{path}: expected packages in `without` that no other requires, got {', '.join(needed)}. Fix it."
+                f"{where}: expected packages in `without` that no other requires, got {', '.join(needed)}. Fix it."
             )
     return Packages(tuple(sorted(names)))
 
@@ -82,36 +77,8 @@ class _Asked:
     without: frozenset[str] = frozenset()
 
 
-_NONE = _Asked()
-
-
-def _settings(path: Path, course: Course) -> dict[str, _Asked]:
-    """Return what ``gradlab.toml`` asks for, by assignment; by the empty name, for all of them."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise CourseError(f"{path}: expected settings in TOML, got: {error}. Fix the file.") from error
-    return {name: _asked(f"{path}: [{table}]", found) for name, table, found in _tables(path, data, course)}
-
-
-def _tables(path: Path, data: dict[str, Any], course: Course) -> Iterator[tuple[str, str, Any]]:
-    """Yield assignment, table and what stands in it."""
-    for key, found in data.items():
-        if key == "packages":
-            yield "", key, found
-        elif key in course.assignments:
-            if not isinstance(found, dict) or set(found) - {"packages"}:
-                raise CourseError(f"{path}: [{key}]: expected a table [{key}.packages], got {found!r}. Fix it.")
-            yield key, f"{key}.packages", found.get("packages", {})
-        else:
-            known = ", ".join(("packages", *(f"{name}.packages" for name in course.assignments)))
-            raise CourseError(f"{path}: expected the tables {known}, got [{key}]. Fix it.")
-
-
-def _asked(where: str, found: Any) -> _Asked:
-    if not isinstance(found, dict) or set(found) - set(_KEYS):
+def _asked(where: str, found: dict[str, Any]) -> _Asked:
+    if set(found) - set(_KEYS):
         raise CourseError(f"{where}: expected the keys {' and '.join(_KEYS)}, got {found!r}. Fix it.")
     for key, names in found.items():
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):

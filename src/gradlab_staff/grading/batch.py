@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
+import secrets
+import shlex
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gradlab_staff.course import Assignment, Course
-from gradlab_staff.errors import GradlabError
+from gradlab_staff.errors import GraderError, GradlabError
 from gradlab_staff.grading.fingerprint import fingerprint_of_course
 from gradlab_staff.grading.grade import grade_notebook
+from gradlab_staff.grading.kept import Kept
 from gradlab_staff.grading.run import GradeOptions, new_seed
 from gradlab_staff.grading.verdict import Verdict
 from gradlab_staff.intake.ids import fault_of_id
@@ -23,13 +25,17 @@ from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.intake.received import Received, receive, supporting_files
 from gradlab_staff.intake.submitted import Misplaced, without_work
-from gradlab_staff.pool import Pool, Worker, WorkerError
+from gradlab_staff.pool import Pool, Worker, WorkerDiedError, WorkerError, WorkerTimedOutError
+from gradlab_staff.sandbox.budget import Budget
+from gradlab_staff.sandbox.limits import Limits
+from gradlab_staff.sandbox.settings import limits_of
 from gradlab_staff.text import one_line
 
 __all__ = ["Graded", "grade_all", "grade_received", "match_received"]
 
-SUBMISSION_S = 1800
-"""How long one submission may take as a whole, before its worker is ended."""
+SPARE_S = 60.0
+"""A worker that has used up its submission's wall time has so long to come to a verdict, before it is ended."""
+_NO_SCORE = "No score was written. Look at the notebook, and run it again."
 _REMEDY = "Fix its permissions or free some space, and run it again."
 
 
@@ -67,10 +73,9 @@ def grade_all(
     Raises
     ------
     GradlabError
-        Where private copies cannot be written.
+        Where private copies cannot be written, or ``gradlab.toml`` sets what is no limit.
     """
-    judged_by = fingerprint_of_course(assignment, repr(options))
-    options = replace(options, seed=new_seed() if options.seed is None else options.seed)
+    plan = _Plan.of(assignment, options, force=force)
     with open_inbox(assignment.course) as inbox:
 
         def one(worker: Worker, item: tuple[str, Path]) -> Graded:
@@ -78,9 +83,7 @@ def grade_all(
             on_start(student)
             if fault := fault_of_id(student):
                 return Graded(student, error=f"{one_line(ascii(student))}: expected the id of a student: {fault}.")
-            source = folder, inbox.place()
-            job = _Job(assignment.course.root, assignment.name, student, judged_by, force, source)
-            return _called(worker, job, options)
+            return _called(worker, plan.job(student, (folder, inbox.place())))
 
         with Pool(min(workers or os.cpu_count() or 1, max(len(submissions), 1))) as pool:
             for graded in pool.map(one, submissions.items()):
@@ -91,36 +94,74 @@ def grade_all(
 
 def grade_received(assignment: Assignment, student: str, received: Received, options: GradeOptions) -> Graded:
     """Return one submission, graded as `grade_all` does, whose private copy has been made already."""
-    judged_by = fingerprint_of_course(assignment, repr(options))
-    job = _Job(assignment.course.root, assignment.name, student, judged_by, False, received)
-    options = replace(options, seed=new_seed() if options.seed is None else options.seed)
+    job = _Plan.of(assignment, options).job(student, received)
     with Pool(1) as pool:
-        (graded,) = pool.map(lambda worker, job: _called(worker, job, options), [job])
+        (graded,) = pool.map(_called, [job])
     return graded
 
 
-def _called(worker: Worker, job: _Job, options: GradeOptions) -> Graded:
-    try:
-        return worker.call(grade_folder, job, options, limit_s=SUBMISSION_S)
-    except WorkerError as error:
-        return job.failed(f"{error}. No score was written. Look at the notebook, and run it again.")
-    except Exception as error:  # noqa: BLE001 (what one handed in must not end the class's grading)
-        return job.failed(
-            f"expected a result, got {type(error).__name__}: {error}. No score was written. Run it again."
-        )
+def _called(worker: Worker, job: _Job) -> Graded:
+    """Have a worker grade; one that dies is tried once more, with what the first has left of time."""
+    begun_s = time.monotonic()
+    for tries_left in (1, 0):
+        spent_s = time.monotonic() - begun_s
+        limit_s = job.limits.wall_s + SPARE_S - spent_s
+        try:
+            return worker.call(grade_folder, replace(job, spent_s=spent_s), limit_s=limit_s, tries=1)
+        except WorkerDiedError as error:
+            if not tries_left:
+                return job.kept_failure(f"{error}, twice. {_NO_SCORE}")
+        except WorkerTimedOutError as error:
+            return job.kept_failure(f"{error}. {_NO_SCORE}")
+        except WorkerError as error:  # the machine's trouble, or the run is over
+            if not tries_left:
+                return job.failed(f"{error}. {_NO_SCORE}")
+        except Exception as error:  # noqa: BLE001 (what one handed in must not end the class's grading)
+            return job.failed(
+                f"expected a result, got {type(error).__name__}: {error}. No score was written. Run it again."
+            )
+    raise AssertionError("the second try returns")
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What a worker has to know to grade one submission: plain data."""
+class _Plan:
+    """What the jobs of a run have in common: plain data."""
 
     root: Path
     name: str
-    student: str
     judged_by: str
+    options: GradeOptions
+    limits: Limits
     force: bool
+
+    @classmethod
+    def of(cls, assignment: Assignment, options: GradeOptions, *, force: bool = False) -> _Plan:
+        judged_by = fingerprint_of_course(assignment, repr(options))
+        seed = new_seed() if options.seed is None else options.seed
+        limits = options.limits or limits_of(assignment)
+        return cls(assignment.course.root, assignment.name, judged_by, replace(options, seed=seed), limits, force)
+
+    def job(self, student: str, source: Received | tuple[Path, Path]) -> _Job:
+        return _Job(**vars(self), student=student, source=source)
+
+
+@dataclass(frozen=True)
+class _Job(_Plan):
+    """What a worker has to know to grade one submission: plain data."""
+
+    student: str
     source: Received | tuple[Path, Path]
     """The private copy; or the folder that was handed in, and where to copy it."""
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    spent_s: float = 0.0
+    """How long a worker that died had it in hand."""
+
+    @property
+    def budget(self) -> Budget:
+        """Return what this try may cost: of CPU time too, a worker that died may have used all that it had."""
+        budget = Budget.of(self.limits)
+        budget.spend(cpu_s=self.spent_s, wall_s=self.spent_s)
+        return budget
 
     def receive(self, assignment: Assignment) -> Received:
         """Return the private copy, made now if it has not been yet."""
@@ -141,14 +182,25 @@ class _Job:
         """Return an error of the kit's on this submission."""
         return Graded(self.student, error=f"{self.name} submission={self.student}: {why}")
 
+    def kept_failure(self, why: str) -> Graded:
+        """Return the same, and keep it for the next run."""
+        failed = self.failed(why)
+        Kept(Course(self.root).assignment(self.name), self.student).fail(self.id, failed.error)
+        return failed
 
-def grade_folder(job: _Job, options: GradeOptions) -> Graded:
+    def failed_before(self, error: str) -> str:
+        """Return what to say of a failure that was kept."""
+        again = f"gradlab grade {self.name} --student {shlex.quote(self.student)} --force"
+        return f"{error} Did not try it again: nothing has changed since that run. To try it again: {again}"
+
+
+def grade_folder(job: _Job) -> Graded:
     """Grade what was handed in, in a worker: receive it, reuse the kept verdict on it or find out a new one, keep that.
 
     What is wrong with the kit comes back as the error, never as a score.
     """
     try:
-        return _grade(Course(job.root).assignment(job.name), job, options)
+        return _grade(Course(job.root).assignment(job.name), job)
     except GradlabError as error:
         return Graded(job.student, error=str(error))
     except OSError as error:
@@ -157,18 +209,29 @@ def grade_folder(job: _Job, options: GradeOptions) -> Graded:
         return Graded(job.student, error=f"{type(error).__name__}: {error} (a fault of gradlab; please report it)")
 
 
-def _grade(assignment: Assignment, job: _Job, options: GradeOptions) -> Graded:
+def _grade(assignment: Assignment, job: _Job) -> Graded:
     received = job.receive(assignment)
     if not received.has_work:
         return job.without_work(assignment, received)
-    notebook = match_received(assignment, received)
     digest = hashlib.sha256(f"{job.judged_by} {received.digest}".encode()).hexdigest()
-    verdict = None if job.force else _kept(assignment, job.student, digest)
+    kept = Kept(assignment, job.student)
+    if not job.force and (error := kept.failure(digest)):
+        return Graded(job.student, error=job.failed_before(error), cached=True, received=received)
+    verdict = None if job.force else kept.verdict(digest)
     cached = verdict is not None
     if verdict is None:
-        verdict = grade_notebook(assignment, notebook, job.student, options, name=received.name)
-        verdict = replace(verdict, digest=digest)
-        _keep(assignment, verdict)
+        kept.begin(digest, job.id)
+    try:
+        notebook = match_received(assignment, received)
+        if verdict is None:
+            options = replace(job.options, limits=job.limits)
+            found = grade_notebook(assignment, notebook, job.student, options, name=received.name, budget=job.budget)
+            verdict = replace(found, digest=digest)
+            kept.put(verdict)
+    except GraderError as error:
+        if not error.transient:
+            kept.fail(job.id, str(error))
+        raise
     return Graded(job.student, verdict, cached=cached, notebook=notebook, received=received)
 
 
@@ -178,31 +241,3 @@ def match_received(assignment: Assignment, received: Received) -> Matched:
     matched = match(assignment, open_notebook(received.notebook))
     beside = {**supporting_files(assignment), **received.beside}
     return replace(matched, warnings=(*received.warnings, *matched.warnings), beside=beside)
-
-
-# --- what has been graded before
-
-
-def _verdict_file(assignment: Assignment, student: str) -> Path:
-    return assignment.course.root / ".gradlab" / "verdicts" / assignment.name / f"{student}.json"
-
-
-def _kept(assignment: Assignment, student: str, digest: str) -> Verdict | None:
-    try:
-        verdict = Verdict.from_dict(json.loads(_verdict_file(assignment, student).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return verdict if verdict.digest == digest else None
-
-
-def _keep(assignment: Assignment, verdict: Verdict) -> None:
-    """Keep a verdict for the next run; where the disk has no room or no such name, it will be found out again."""
-    path = _verdict_file(assignment, verdict.student)
-    partial = path.with_name(f".{os.getpid()}-{hashlib.sha256(verdict.student.encode()).hexdigest()[:16]}.partial")
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_text(json.dumps(verdict.to_dict(), indent=1), encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)

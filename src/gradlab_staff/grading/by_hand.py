@@ -14,7 +14,7 @@ import pytest
 from gradlab_staff.course import Course
 from gradlab_staff.errors import CourseError
 from gradlab_staff.grading.plugin import GraderPlugin
-from gradlab_staff.grading.run import CHECK_S, GradeOptions, Run, open_run
+from gradlab_staff.grading.run import GradeOptions, Run, open_run
 from gradlab_staff.grading.verdict import Outcome
 from gradlab_staff.intake.matching import match
 from gradlab_staff.intake.notebook import open_notebook
@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("gradlab", "hidden graders")
     group.addoption("--submission", metavar="PATH", help="the notebook to judge (default: the instructor's own)")
     group.addoption("--grading-seed", type=int, metavar="N", help="the seed of a verdict, to reproduce it")
-    group.addoption("--check-timeout-s", type=float, default=CHECK_S, metavar="S", help="how long one check may take")
+    group.addoption("--check-timeout-s", type=float, metavar="S", help="how much CPU time one check may use")
     group.addoption("--unsafe-no-sandbox", action="store_true", help="run the submission's code unprotected")
 
 

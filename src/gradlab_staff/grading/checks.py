@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from threadpoolctl import threadpool_limits
 
-from gradlab_staff.errors import GraderError
+from gradlab_staff.errors import GraderError, SandboxError
 from gradlab_staff.grading.plugin import GraderPlugin
 from gradlab_staff.grading.run import Run
 from gradlab_staff.text import one_line
@@ -59,7 +59,12 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
                 *("-q", "--no-header", "--no-summary", "--tb=short", "--capture=no", "--import-mode=importlib"),
                 *("--rootdir", str(run.assignment.course.root), "-c", os.devnull, "-W", "ignore"),
             ],
-            plugins=[GraderPlugin(lambda folder: run), interruption := _Interruption(), _Imports(run)],
+            plugins=[
+                GraderPlugin(lambda folder: run),
+                interruption := _Interruption(),
+                machine := _Machine(),
+                _Imports(run),
+            ],
         )
     if interruption.came:
         raise KeyboardInterrupt
@@ -67,11 +72,14 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
     missing = [] if checks is not None else [e.id for e in run.assignment.exercises if e.name not in run.results]
     if run.kit_errors or code not in ended or missing:
         what = run.kit_errors[0] if run.kit_errors else f"no result for {', '.join(missing)}. {said.getvalue()[-2000:]}"
-        raise GraderError(
+        error = GraderError(
             f"{run.assignment.name} submission={student}: expected the hidden graders to come to a result, got {what}. "
             f"No score was written. See it: pytest {shlex.quote(str(folder))} --submission PATH "
             f"--grading-seed {run.seed} --pdb"
         )
+        # where no host was started, no time was lost on the submission: the next run may try at once
+        error.transient = machine.failed or run.session.generation == 0
+        raise error
 
 
 _imported: dict[Path, int] = {}
@@ -122,6 +130,17 @@ class _Imports:
         lines = [frame.lineno for frame in frames if frame.filename == str(collector.path)]
         where = f"{collector.path.name} line {lines[-1]}" if lines else collector.path.name
         self._run.kit_errors.append(f"{where}: {type(cause).__name__}: {one_line(cause, 300)}")
+
+
+class _Machine:
+    """Hears of what is the machine's trouble, and no grader's."""
+
+    failed = False
+
+    def pytest_exception_interact(self, call: pytest.CallInfo[None]) -> None:
+        """Remember it."""
+        if call.excinfo is not None and isinstance(call.excinfo.value, (OSError, SandboxError)):
+            self.failed = True
 
 
 class _Interruption:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gradlab
 from gradlab_staff.course import Assignment
-from gradlab_staff.course.packages import SETTINGS_FILE
+from gradlab_staff.course.settings import SETTINGS_FILE
 
 __all__ = ["fingerprint_of_course"]
 

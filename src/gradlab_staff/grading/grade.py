@@ -14,6 +14,7 @@ from gradlab_staff.grading.run import GradeOptions, Run, open_run
 from gradlab_staff.grading.verdict import ExerciseResult, Misconception, Verdict
 from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import open_notebook
+from gradlab_staff.sandbox.budget import Budget
 
 __all__ = ["grade", "grade_notebook"]
 
@@ -35,15 +36,17 @@ def grade(
 
 
 def grade_notebook(assignment: Assignment, notebook: Matched, student: str, options: GradeOptions | None = None, *,
-                   name: str = "") -> Verdict:  # fmt: skip
+                   name: str = "", budget: Budget | None = None) -> Verdict:  # fmt: skip
     """Return the verdict on a notebook whose cells have been matched; `name` is that of its file.
+
+    All that it costs is counted to one `budget`: where that is used up, the checks that are left time out.
 
     Raises
     ------
     GraderError, SandboxError
         As `grade` does.
     """
-    with open_run(assignment, notebook, options) as run:
+    with open_run(assignment, notebook, options, budget) as run, run.budget.running():
         run_checks(run, student)
         run.close()  # before the diagnosis: whatever still runs there must not slow it down
         causes, unnamed = _causes(run)
@@ -62,7 +65,10 @@ def grade_notebook(assignment: Assignment, notebook: Matched, student: str, opti
 def _causes(run: Run) -> tuple[dict[str, Misconception], tuple[str, ...]]:
     """Return the likely cause of each failed exercise; a warning where they could not be looked for."""
     try:
-        return diagnose(run.results, candidates_of(run.assignment, run.seed, run.options)), ()
+        causes = diagnose(run.results, candidates_of(run.assignment, run.seed, run.options, run.budget))
+        if run.budget.used_up:  # a candidate that had no time is unlike the submission, and the next one may be like it
+            return {}, (f"likely causes were not looked for: the submission used up its {run.budget.what}.",)
+        return causes, ()
     except GraderError:  # a misconception broke a grader: no reason to lose the verdict
         return {}, ("likely causes were not looked for: one of the course's misconceptions breaks a grader.",)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
-import time
 import zlib
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,17 +25,18 @@ from gradlab_staff.grading.verdict import CheckResult, ExerciseResult, Outcome
 from gradlab_staff.intake.matching import Matched
 from gradlab_staff.intake.plan import plan
 from gradlab_staff.intake.received import supporting_files
+from gradlab_staff.sandbox.budget import Budget
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.limits import Limits
 from gradlab_staff.sandbox.session import Session
+from gradlab_staff.sandbox.settings import limits_of
 from gradlab_staff.sandbox.setup import Setup
 
 __all__ = ["CHECK_S", "UNSAFE", "Failure", "GradeOptions", "Run", "new_seed", "open_run"]
 
-CHECK_S = 20.0
-"""How long one check may take, on a machine that is not overloaded."""
+CHECK_S = Limits.check_s
 AFTER_TIME_OUT_S = 3.0
-"""How long a further check of an exercise may take that has timed out before."""
+"""CPU time of a further check of an exercise that has timed out before."""
 TIME_OUTS = 3
 """After so many time-outs the other checks of an exercise are not run."""
 
@@ -63,8 +63,7 @@ class Failure:
             hint = "Does your code call exit, end processes, or need very much memory?"
             return cls(Outcome.CRASHED, f"The process that ran your code ended: {error}. {hint}")
         if isinstance(error, HostTimedOutError):
-            waited = f"Expected an answer within {limit_s:g} s, none came. Does a loop never end?"
-            return cls(Outcome.TIMED_OUT, str(error) or waited)
+            return cls(Outcome.TIMED_OUT, str(error))
         if isinstance(error, AssertionError):
             return cls(Outcome.FAILED, str(error) or "The answer is not what was asked for.")
         if isinstance(error, TypeError) and (kind := _NOT_CALLABLE.fullmatch(str(error))):
@@ -83,11 +82,12 @@ class GradeOptions:
 
     seed: int | None = None
     timeout_s: float | None = None
-    """Time limit of a check that sets none of its own."""
+    """CPU time of a check that sets no limit of its own."""
     unsafe_no_sandbox: bool = False
     fallback: bool = True
     """Whether a check that fails with stand-ins is tried once more with the student's own names."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits | None = None
+    """Limits in the place of the assignment's own, as the audit has them."""
 
 
 def new_seed() -> int:
@@ -114,7 +114,7 @@ class Run:
     go_on: Callable[[str, CheckResult], bool] = lambda exercise, result: True
     """Asked after each check; the run stops where it says no."""
     longest_s: float = float("inf")
-    """Time limit of any check, whatever it sets itself."""
+    """CPU time of any check, whatever it sets itself."""
     results: dict[str, list[CheckResult]] = field(default_factory=dict)
     stood_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
     kit_errors: list[str] = field(default_factory=list)
@@ -133,11 +133,14 @@ class Run:
         memory, files or processes is gone, and no answer from there fits.
         """
         submission = open_submission(self.session.cells, self.session.setup)
+        submission._session.budget = self.session.budget
         seed = self._derived("second try")
-        return replace(self, submission=submission, seed=seed, with_own=True, results={}, stood_in={}, kit_errors=[])
+        second = replace(self, submission=submission, seed=seed, with_own=True, results={}, stood_in={}, kit_errors=[])
+        submission.judged = ChainMap(second.results, self.results)
+        return second
 
     def hurry(self, check_s: float, *, longest_s: float) -> None:
-        """Wait for a check no longer than `check_s`, or `longest_s` where it sets more itself."""
+        """Give a check no more CPU time than `check_s`, or `longest_s` where it sets more itself."""
         self.options = replace(self.options, timeout_s=check_s)
         self.longest_s = longest_s
 
@@ -162,9 +165,14 @@ class Run:
         return self.submission._session
 
     @property
+    def budget(self) -> Budget:
+        """Return what is left of what the submission may cost in all."""
+        return self.session.budget
+
+    @property
     def check_s(self) -> float:
-        """Return the time limit of a check that sets none of its own, in seconds."""
-        return self.options.timeout_s or CHECK_S
+        """Return the CPU time of a check that sets no limit of its own, in seconds."""
+        return self.options.timeout_s or self.session.setup.limits.check_s
 
     def close(self) -> None:
         """End the submission's host."""
@@ -191,20 +199,19 @@ class Run:
         return int.from_bytes(digest, "little")
 
     def limit_s(self, exercise: str, asked_s: float | None) -> float:
-        """Return how long the next check of `exercise` may take, in seconds; `asked_s` is what it sets itself.
+        """Return the CPU seconds that the next check of `exercise` may use; `asked_s` is what it sets itself.
 
         Raises
         ------
         HostTimedOutError
-            Where too many checks of the exercise have timed out.
+            Where too many checks of the exercise have timed out, or the submission's budget is used up.
         """
+        self.session.check_budget()
         late = sum(result.outcome is Outcome.TIMED_OUT for result in self.results.get(exercise, ()))
         if late >= TIME_OUTS:
             raise HostTimedOutError(f"Not run: {TIME_OUTS} checks of this exercise timed out. Does a loop never end?")
-        # A busy machine gives everyone more time: a slow answer must not be the TA's other work.
-        busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
         limit_s = AFTER_TIME_OUT_S if late else self.check_s
-        return min(busy * (max(limit_s, asked_s) if asked_s else limit_s), self.longest_s)
+        return min(max(limit_s, asked_s) if asked_s else limit_s, self.longest_s)
 
     @contextmanager
     def check(self, name: str, stood_in: StoodIn, limit_s: float) -> Iterator[Submission]:
@@ -215,29 +222,31 @@ class Run:
         names = () if self.with_own else stood_in.names
         reference = self.reference if names else None
         trusted = {**{name: getattr(reference, name) for name in names}, **stood_in.dummies}
-        with self.submission.standing_in(trusted, stood_in.calls):
-            self.session.deadline = time.monotonic() + limit_s
-            try:
-                yield self.submission
-            finally:
-                self.session.deadline = float("inf")
+        with self.submission.standing_in(trusted, stood_in.calls), self.session.limited(limit_s):
+            yield self.submission
 
 
-def open_run(assignment: Assignment, notebook: Matched, options: GradeOptions | None = None) -> Run:
-    """Return a run of the hidden graders on a submission's notebook, ready to begin; close it in the end."""
+def open_run(
+    assignment: Assignment, notebook: Matched, options: GradeOptions | None = None, budget: Budget | None = None
+) -> Run:
+    """Return a run of the hidden graders on a submission's notebook, ready to begin; close it in the end.
+
+    The `budget` is what is left of another run's on the same submission; a fresh one if there is none.
+    """
     options = options or GradeOptions()
     planned = plan(assignment, notebook)
     template = Template(assignment)
     setup = Setup(
         packages=packages_of(assignment),
         files={**supporting_files(assignment), **notebook.beside},
-        limits=options.limits,
+        limits=options.limits or limits_of(assignment),
         hidden=(assignment.course.root,),
         shown=frozenset(name for names in template.demos.values() for name in names),
         defined=template.functions,
         unsafe=options.unsafe_no_sandbox,
     )
     submission = open_submission(planned.code, setup)
+    submission._session.budget = budget or Budget.of(setup.limits)
     warnings = (*((UNSAFE,) if setup.unsafe else ()), *notebook.warnings, *planned.warnings)
     seed = new_seed() if options.seed is None else options.seed
     return Run(assignment, submission, options, seed, warnings, unchanged=planned.unchanged)

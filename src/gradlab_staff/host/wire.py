@@ -27,7 +27,9 @@ def send(connect: Connect, message: Any, opaque: Callable[[Any], list[Any]]) -> 
         If the message cannot be encoded; nothing is sent.
     """
     for part in encode(message, opaque):
-        connect().sendall(part)
+        left = memoryview(part)
+        while left:
+            left = left[connect().send(left) :]
 
 
 def receive(connect: Connect, local: Callable[[list[Any]], Any]) -> Any:

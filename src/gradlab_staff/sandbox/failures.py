@@ -10,6 +10,7 @@ from gradlab_staff.text import clean
 __all__ = ["HostDiedError", "HostTimedOutError", "SubmissionError", "submission_error"]
 
 _MESSAGE_CHARS = 2000
+_ENDLESS = "Does a loop never end?"
 
 
 class SubmissionError(Exception):
@@ -31,7 +32,11 @@ class HostDiedError(Exception):
 
 
 class HostTimedOutError(Exception):
-    """No answer came in time."""
+    """No answer came `within` a time, said in words; `for_good` where nothing is left for the next request either."""
+
+    def __init__(self, message: str = "", *, within: str = "", for_good: bool = False) -> None:
+        super().__init__(message or f"Expected an answer within {within or 'its time'}, none came. {_ENDLESS}")
+        self.within, self.for_good = within, for_good
 
 
 def submission_error(error: Any) -> SubmissionError:

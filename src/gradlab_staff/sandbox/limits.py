@@ -19,13 +19,26 @@ __all__ = ["Cgroup", "Limits", "best_cgroup"]
 _NUMBERS = itertools.count()
 _V1 = ("memory", "pids")
 _PERIOD_US = 100_000
+_SIGXCPU_S = 5
+"""The kernel ends a process so much later than the session would, which says why."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one host: rlimits for each process; a cgroup (if available) and a watchdog for all of them together."""
+    """Limits of one submission.
 
-    cpu_s: int = 900
+    Rlimits hold each process of its host; a cgroup (if available) and a watchdog all of them together. The times hold
+    the submission as a whole (`Budget`), and each check and cell (`Session.limited`).
+    """
+
+    cpu_s: int = 300
+    """CPU time of a submission in all: its own, and what grading it costs besides."""
+    wall_s: int = 600
+    """Wall time of a submission in all."""
+    check_s: float = 20.0
+    """CPU time of a check that sets no limit of its own; its wall time is bounded by a multiple."""
+    cell_s: float = 60.0
+    """The same, of a cell."""
     memory_mib: int = 3072
     processes: int = 64
     file_mib: int = 64
@@ -42,7 +55,7 @@ class Limits:
         """Return the limits for ``setrlimit``, by the names of ``RLIMIT_*`` without the prefix."""
         return {
             "AS": self.memory_mib << 20,
-            "CPU": self.cpu_s,
+            "CPU": self.cpu_s + _SIGXCPU_S,
             "NPROC": self.processes,
             "FSIZE": self.file_mib << 20,
             "NOFILE": self.open_files,
@@ -58,6 +71,18 @@ class Cgroup:
 
     folders: tuple[Path, ...]
     kind: str
+
+    @property
+    def cpu_s(self) -> float | None:
+        """Return the CPU time of all processes that ever were in the group; None where the kernel does not count it."""
+        for folder in self.folders:
+            with contextlib.suppress(OSError):
+                return int((folder / "cpuacct.usage").read_bytes()) / 1e9
+            with contextlib.suppress(OSError):
+                words = (folder / "cpu.stat").read_text().split()
+                if words[:1] == ["usage_usec"]:  # version 1 has another file of this name
+                    return int(words[1]) / 1e6
+        return None
 
     @property
     def joining(self) -> list[str]:
@@ -102,15 +127,19 @@ def _v1(limits: Limits, name: str) -> Cgroup | None:
     if not all(controller in points for controller in _V1):
         return None
     memory = limits.memory_mib << 20
-    settings = {
+    settings: dict[str, list[tuple[str, int]]] = {
         "memory": [("memory.limit_in_bytes", memory), ("memory.memsw.limit_in_bytes", memory)],
         "pids": [("pids.max", limits.processes)],
         "cpu": [("cpu.cfs_period_us", _PERIOD_US), ("cpu.cfs_quota_us", _PERIOD_US)],
+        "cpuacct": [],
     }
-    for wanted in ((*_V1, "cpu"), _V1):
+    for wanted in ((*_V1, "cpu", "cpuacct"), (*_V1, "cpu"), (*_V1, "cpuacct"), _V1):
         if all(controller in points for controller in wanted):
-            folders = {controller: points[controller] / _own_path(controller) / name for controller in wanted}
-            group = _make({folders[controller]: settings[controller] for controller in wanted}, _kind("v1", wanted))
+            folders: dict[Path, list[tuple[str, int]]] = {}
+            for controller in wanted:  # some share a hierarchy
+                folder = points[controller] / _own_path(controller) / name
+                folders[folder] = [*folders.get(folder, ()), *settings[controller]]
+            group = _make(folders, _kind("v1", wanted))
             if group:
                 return group
     return None
@@ -136,7 +165,7 @@ def _v2(limits: Limits, name: str) -> Cgroup | None:
 
 
 def _kind(version: str, controllers: tuple[str, ...]) -> str:
-    words = {"memory": "memory", "pids": "processes", "cpu": "one core"}
+    words = {"memory": "memory", "pids": "processes", "cpu": "one core", "cpuacct": "CPU time"}
     return f"cgroup {version} ({', '.join(words[controller] for controller in controllers)})"
 
 
@@ -179,7 +208,7 @@ def _may_join(parent: Path, joining: tuple[str, ...]) -> bool:
 def _sweep() -> None:
     """Delete the groups that killed runs of gradlab left behind."""
     for _, point, _ in _mounts():
-        for hierarchy in ("", *_V1, "cpu"):
+        for hierarchy in ("", *_V1, "cpu", "cpuacct"):
             for folder in (point / _own_path(hierarchy)).glob("gradlab-[0-9]*-*"):
                 if not is_running(int(folder.name.split("-")[1])):
                     with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import select
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -17,18 +18,17 @@ from gradlab_staff.host.codec import CodecError, TooLargeError
 from gradlab_staff.host.wire import HungUpError, receive, send
 from gradlab_staff.sandbox.alarm import AlarmError, alarm
 from gradlab_staff.sandbox.bubblewrap import Sandbox, start_sandbox
+from gradlab_staff.sandbox.budget import Budget
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, submission_error
+from gradlab_staff.sandbox.meter import SLICE_S, Meter
 from gradlab_staff.sandbox.remote import Remote
 from gradlab_staff.sandbox.setup import Setup
 from gradlab_staff.text import clean
 
 __all__ = ["CellToRun", "NoPeer", "Peer", "Session"]
 
-CELL_S = 60.0
 REQUEST_S = 60.0
-"""How long a request may take that no check has set a time for."""
-SESSION_S = 1200.0
-"""How long a submission may keep us waiting in all: cells that are run again after each crash add up."""
+"""CPU time of a request that no check has set a limit for."""
 BAD_CELLS = 3
 """After so many cells that hung or ended the process, others of the student's own get less time; after twice as many,
 none."""
@@ -41,6 +41,33 @@ NESTED_CALLS = 8
 _ANSWERING = ("call", "get", "set")
 """The requests that run what the grader asked for. While a cell runs, or the host is made ready for a check, nothing is
 called back: an exercise's own time is no time to ask the reference."""
+_READ, _WRITE = select.POLLIN, select.POLLOUT
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """A limit on what is under way: on the sandbox's CPU time, and on wall time, by the monotonic clock.
+
+    CPU time is what a submission is answerable for, and no load of the machine changes it. Wall time is bounded too,
+    for one that sleeps uses none: by twice the limit, which an honest one needs where there are twice as many workers
+    as cores, and up to 22 s more, in which a short request may wait for its turn.
+    """
+
+    limit_s: float = float("inf")
+    begun_s: float = 0.0
+    begun_cpu_s: float = 0.0
+
+    @property
+    def wall_s(self) -> float:
+        return 2 * self.limit_s + min(self.limit_s, 20.0) + 2.0
+
+    @property
+    def ends_s(self) -> float:
+        return self.begun_s + self.wall_s
+
+    def exceeded(self, now_s: float, cpu_s: float) -> bool:
+        """Return whether the CPU time is used up; before so much wall time has passed, the excess is another's."""
+        return cpu_s - self.begun_cpu_s > self.limit_s <= now_s - self.begun_s
 
 
 class CellToRun(Protocol):
@@ -118,19 +145,21 @@ class Session:
         cells: Sequence[CellToRun],
         peer: Peer | None = None,
         setup: Setup | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.cells = tuple(cells)
         self.peer = peer or NoPeer()
         self.setup = setup or Setup()
+        self.budget = budget or Budget.of(self.setup.limits)
         self.sandbox: Sandbox | None = None
         self.generation = 0
         self.warnings: list[str] = []
         self.protections = ""
         self.printed = 0
         self.cpu_s = 0.0
+        """The CPU time of all its hosts so far, read from outside."""
         self.deadline = float("inf")
-        self.cell_s = CELL_S
-        self.left_s = SESSION_S
+        self.cell_s = self.setup.limits.cell_s
         self._ends: dict[int, int] = {}
         """Of the cells, by their numbers, that hung or ended the process: how many of their statements are run."""
         self._not_again: set[int] = set()
@@ -138,7 +167,9 @@ class Session:
         self._at = (0, 0)
         self._reported: set[str] = set()
         self._depth = 0
-        self._end_s = float("inf")
+        self._limit = _Limit()
+        self._meter: Meter | None = None
+        self._poll = select.poll()
 
     # -- life ---
 
@@ -153,22 +184,48 @@ class Session:
             Where no sandbox can be built here.
         """
         while self.sandbox is None:
-            if self.left_s <= 0:
-                self._warn(f"the submission took more than {SESSION_S:g} s in all; the remaining checks timed out.")
-                raise HostTimedOutError(f"Not run: the submission has used up its {SESSION_S:g} s.")
-            started_s = time.monotonic()
-            self.sandbox = start_sandbox(self.setup)
-            self.left_s -= time.monotonic() - started_s
+            self.check_budget()
+            with self.budget.running():
+                self.sandbox = start_sandbox(self.setup)
+            self._meter = Meter(self.sandbox.process.pid, self.sandbox.cgroup)
+            self.sandbox.connection.setblocking(False)
+            self._poll = select.poll()
+            self._poll.register(self.sandbox.connection, _READ)
             self.protections = self.sandbox.protections
             self.generation += 1
-            self._lay_files()
+            with self.limited(REQUEST_S):
+                self._lay_files()
             self._run_cells()
 
     def stop(self) -> None:
         """End the host, if one runs."""
         if self.sandbox is not None:
+            self._read_meter()
             self.sandbox.stop()
             self.sandbox = None
+
+    def check_budget(self) -> None:
+        """Do nothing, as long as something is left of the submission's budget.
+
+        Raises
+        ------
+        HostTimedOutError
+            Where it is used up.
+        """
+        if self.budget.used_up:
+            what = self.budget.what
+            self._warn(f"the submission used up its {what}; the remaining checks timed out.")
+            raise HostTimedOutError(f"Not run to the end: the submission used up its {what}.", for_good=True)
+
+    @contextlib.contextmanager
+    def limited(self, limit_s: float) -> Iterator[None]:
+        """Hold the requests of the block to `limit_s` of the sandbox's CPU time, and to a multiple of wall time."""
+        outer = self._limit
+        self._limit = _Limit(limit_s, time.monotonic(), self.cpu_s)
+        try:
+            yield
+        finally:
+            self._limit = outer
 
     def _lay_files(self) -> None:
         """Lay what was handed in beside the notebook into the working folder, and let the cells import it."""
@@ -196,13 +253,13 @@ class Session:
         cell = self.cells[number]
         bad = len(self._ends) >= BAD_CELLS and not cell.id
         limit_s = min(self.cell_s, AFTER_BAD_S) if bad else self.cell_s
-        outer, self.deadline = self.deadline, time.monotonic() + limit_s
         self._at = 0, 0
         try:
             only = _places(repeated or cell.only, self._ends.get(number))
             keeps = sorted(self.setup.defined) if cell.kind == "own" else []
             request = {"label": cell.label, "source": cell.source, "kind": str(cell.kind), "keeps": keeps}
-            answer = self._request({"op": "run", "only": only, **request})
+            with self.limited(limit_s):
+                answer = self._request({"op": "run", "only": only, **request})
             failed, missing = _failed(answer)
             self._report_missing(cell, missing)
             late = any(one.error.kind in _LATE for one in failed)
@@ -211,13 +268,13 @@ class Session:
             self._report(cell, [one for one in failed if not one.error.stub])
         except SubmissionError as error:
             self._warn(f"{cell.label}: {error.kind}: {error.message}. Skipped the cell.")
-        except HostTimedOutError:
-            self._end(number, f"did not end within {limit_s:g} s", again=bool(repeated))
+        except HostTimedOutError as error:
+            if error.for_good:  # no fault of this cell's alone
+                raise
+            self._end(number, f"did not end within {error.within}", again=bool(repeated))
         except HostDiedError as error:
             why = f" ({error})" if error.limit_exceeded else ""
             self._end(number, f"ended the process that ran it{why}", again=bool(repeated))
-        finally:
-            self.deadline = outer
         return []
 
     def _report_missing(self, cell: CellToRun, missing: Sequence[str]) -> None:
@@ -283,20 +340,16 @@ class Session:
             Where no answer came; the next request goes to a fresh host.
         """
         self.start()
-        outer = self.deadline
-        self.deadline = outer if outer < float("inf") else time.monotonic() + REQUEST_S
-        try:
+        if self._limit.limit_s < float("inf"):
             return self._request({"op": op, **fields})
-        finally:
-            self.deadline = outer
+        with self.limited(REQUEST_S):
+            return self._request({"op": op, **fields})
 
     def _request(self, message: dict[str, Any]) -> Any:
         if self._depth >= NESTED_CALLS:
             raise SubmissionError("RecursionError", "calls to the reference and back are nested too deep", ())
-        started_s = time.monotonic()
-        if self._depth == 0:
-            self._end_s = started_s + self.left_s
         self._depth += 1
+        self.budget.resume()
         try:
             self._send(message)
             while True:
@@ -320,8 +373,7 @@ class Session:
             raise
         finally:
             self._depth -= 1
-            if self._depth == 0:
-                self.left_s -= time.monotonic() - started_s
+            self.budget.pause()
 
     def _limit_exceeded(self) -> str:
         """Return the limit that the host exceeded, or nothing."""
@@ -330,19 +382,18 @@ class Session:
     def _reply_to(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return the trusted side's answer to a call back. What fails in it is raised in the student's code."""
         try:
-            with alarm(min(self.deadline, self._end_s) - time.monotonic()):
+            with alarm(self._ends_s - time.monotonic()):
                 return self.peer.call_back(message)
         except (HostDiedError, HostTimedOutError):
             raise
         except AlarmError:
-            raise HostTimedOutError from None
+            raise self._late() from None
         except Exception as error:  # noqa: BLE001 (a wrong call by the student's code may fail in any way)
             return {"error": _described(error)}
 
     def _judge(self, reply: dict[str, Any]) -> Any:
-        printed, cpu_s = reply.get("printed", 0), reply.get("cpu_s", 0.0)
+        printed = reply.get("printed", 0)
         self.printed = printed if type(printed) is int else 0
-        self.cpu_s += cpu_s if type(cpu_s) is float and 0 <= cpu_s < 1e6 else 0.0
         states = reply.get("states")
         if type(states) is dict and states:
             self.peer.synchronise(states)
@@ -369,24 +420,60 @@ class Session:
             return Remote(self, token[1], clean(kind, 100))
         return self.peer.thing(token)
 
-    def _connection(self) -> socket.socket:
+    @property
+    def _ends_s(self) -> float:
+        """Return when no answer is waited for any more, by the monotonic clock."""
+        return min(self.deadline, self._limit.ends_s, self.budget.ends_s)
+
+    def _late(self) -> HostTimedOutError:
+        """Return that wall time is used up, and whose."""
+        if time.monotonic() >= self._limit.ends_s:
+            return HostTimedOutError(within=f"{self._limit.wall_s:g} s")
+        return HostTimedOutError()
+
+    def _ready(self, event: int) -> socket.socket:
+        """Return the connection once it may be read or written; while there is nothing, look what the sandbox uses.
+
+        Each part of a message comes by here, so that a host which sends a byte at a time is held to its limits too.
+        """
         if self.sandbox is None:
             raise HostDiedError("it has ended before")
-        left_s = min(self.deadline, self._end_s) - time.monotonic()
-        if self._end_s <= time.monotonic():
-            raise HostTimedOutError(f"The submission has used up its {SESSION_S:g} s. Does a loop never end?")
-        if left_s <= 0:
-            raise HostTimedOutError
-        self.sandbox.connection.settimeout(min(left_s, 3600.0))
-        return self.sandbox.connection
+        connection = self.sandbox.connection
+        self._poll.modify(connection, event)
+        while True:
+            now_s = time.monotonic()
+            if self._meter is None or self._meter.is_due(now_s):
+                self._read_meter()
+                self.check_budget()
+                if self._limit.exceeded(now_s, self.cpu_s):
+                    raise HostTimedOutError(within=f"{self._limit.limit_s:g} s of CPU time")
+            left_s = self._ends_s - now_s
+            if left_s <= 0:
+                self.check_budget()
+                raise self._late()
+            if self._poll.poll(1000 * min(left_s, SLICE_S)):
+                return connection
+
+    def _readable(self) -> socket.socket:
+        return self._ready(_READ)
+
+    def _writable(self) -> socket.socket:
+        return self._ready(_WRITE)
+
+    def _read_meter(self) -> None:
+        """Count what the sandbox has used since the last reading."""
+        if self._meter is not None:
+            used_s = self._meter.read()
+            self.cpu_s += used_s
+            self.budget.spend(cpu_s=used_s)
 
     def _send(self, message: dict[str, Any]) -> None:
         with _as_ours():
             try:
-                send(self._connection, message, self._opaque)
+                send(self._writable, message, self._opaque)
             except CodecError as error:
                 if "op" not in message:
-                    send(self._connection, {"error": str(error)}, self._opaque)
+                    send(self._writable, {"error": str(error)}, self._opaque)
                 elif isinstance(error, TooLargeError):  # what graders make is small: it came from the submission
                     raise SubmissionError("ValueError", f"what it returned cannot be passed on: {error}", ()) from None
                 else:
@@ -395,7 +482,7 @@ class Session:
     def _receive(self) -> dict[str, Any]:
         with _as_ours():
             try:
-                message = receive(self._connection, self._local)
+                message = receive(self._readable, self._local)
             except CodecError as error:
                 raise HostDiedError(f"it sent bytes that are no answer: {error}") from None
         if type(message) is not dict or not all(type(key) is str for key in message):
@@ -446,8 +533,6 @@ def _as_ours() -> Iterator[None]:
     """Raise what a socket says of the other side in a session's words."""
     try:
         yield
-    except TimeoutError:
-        raise HostTimedOutError from None
     except (OSError, HungUpError):
         raise HostDiedError("it gave no answer") from None
 

@@ -70,7 +70,7 @@ def test_what_hangs_or_dies_ends_its_cell(notebook):
     with pytest.raises(SubmissionError, match="name 'g' is not defined"):
         _ = nb.g
     assert warnings(nb) == [
-        "cell 1, line 2: did not end within 1 s. Skipped the cell from there on.",
+        "cell 1, line 2: did not end within 1 s of CPU time. Skipped the cell from there on.",
         "cell 2, line 3: ended the process that ran it. Skipped the cell from there on.",
     ]
 

@@ -1,0 +1,91 @@
+"""A submission's budget: the CPU time and the wall time that all its grading may take together."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gradlab_staff.sandbox.limits import Limits
+
+__all__ = ["Budget"]
+
+
+@dataclass
+class Budget:
+    """What one submission may cost in all, shared by every session that is opened for it.
+
+    Limits of single checks and cells add up: a hundred checks that each end the process have the cells run again a
+    hundred times. So this counts everything: hosts that start, cells, checks, calls back and all other work of this
+    process (which grades one submission at a time), and the runs of misconceptions that the diagnosis asks for.
+
+    The clock runs while a session waits for its host, and in `running`: somebody who debugs a check by hand does not
+    use the budget up by thinking.
+    """
+
+    cpu_s: float = Limits.cpu_s
+    wall_s: float = Limits.wall_s
+    _spent_cpu_s: float = field(default=0.0, init=False)
+    _spent_wall_s: float = field(default=0.0, init=False)
+    _nested: int = field(default=0, init=False)
+    _since_s: float = field(default=0.0, init=False)
+    _since_cpu_s: float = field(default=0.0, init=False)
+
+    @classmethod
+    def of(cls, limits: Limits) -> Budget:
+        """Return a fresh budget of a submission with these limits."""
+        return cls(limits.cpu_s, limits.wall_s)
+
+    def spend(self, *, cpu_s: float = 0.0, wall_s: float = 0.0) -> None:
+        """Count seconds that no clock of this process shows: of a sandbox's CPU time, or of a worker before this."""
+        self._spent_cpu_s += cpu_s
+        self._spent_wall_s += wall_s
+
+    def resume(self) -> None:
+        """Have the clock run; it is stopped by as many calls of `pause`."""
+        if self._nested == 0:
+            self._since_s, self._since_cpu_s = time.monotonic(), time.process_time()
+        self._nested += 1
+
+    def pause(self) -> None:
+        """Stop the clock, where this is the outermost call."""
+        self._nested -= 1
+        if self._nested == 0:
+            self._spent_wall_s += time.monotonic() - self._since_s
+            self._spent_cpu_s += time.process_time() - self._since_cpu_s
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Have the clock run in the block, whoever else starts and stops it there."""
+        self.resume()
+        try:
+            yield
+        finally:
+            self.pause()
+
+    @property
+    def ends_s(self) -> float:
+        """Return when the wall time is used up if the clock runs on, by the monotonic clock."""
+        return self.wall_s - self._spent_wall_s + (self._since_s if self._nested else time.monotonic())
+
+    @property
+    def left_wall_s(self) -> float:
+        """Return the wall time that is left, in seconds."""
+        return self.ends_s - time.monotonic()
+
+    @property
+    def left_cpu_s(self) -> float:
+        """Return the CPU time that is left, in seconds."""
+        running_s = time.process_time() - self._since_cpu_s if self._nested else 0.0
+        return self.cpu_s - self._spent_cpu_s - running_s
+
+    @property
+    def used_up(self) -> bool:
+        """Return whether nothing is left of one of them."""
+        return self.left_wall_s <= 0 or self.left_cpu_s <= 0
+
+    @property
+    def what(self) -> str:
+        """Return what was used up, in words: ``300 s of CPU time`` or ``600 s``."""
+        return f"{self.cpu_s:g} s of CPU time" if self.left_cpu_s <= 0 else f"{self.wall_s:g} s"

@@ -1,0 +1,164 @@
+"""Limits by the CPU time that a submission uses, and the budget of a submission as a whole."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from hosted import notebooks
+
+from gradlab_staff.sandbox.budget import Budget
+from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError
+from gradlab_staff.sandbox.limits import Limits
+
+CODE = """
+import os, signal, time, subprocess
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+    return seconds
+def sleep(seconds): time.sleep(seconds)
+def children(seconds, ignored=False):
+    if ignored: signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for _ in range(4):
+        if not os.fork():
+            burn(seconds); os._exit(0)
+        if ignored: time.sleep(1.5 * seconds)
+        else: os.wait()
+    time.sleep(60)
+def stuck(number):
+    os.mkfifo('/tmp/fifo')
+    for _ in range(number):
+        if not os.fork():
+            os.open('/tmp/fifo', os.O_RDONLY); os._exit(0)
+def die(): os._exit(1)
+def f(): return g()
+"""
+
+
+@pytest.fixture(params=[True, False], ids=["with a cgroup", "without"])
+def notebook(request):
+    """Makes a session of these limits, and ends it."""
+    with notebooks() as make:
+        yield lambda *sources, **limits: make(
+            *(sources or (CODE,)), limits=Limits(**{"cgroup": request.param, **limits})
+        )
+
+
+def timed_out(nb, limit_s, ask):
+    """How the request timed out, and after how many seconds."""
+    nb._session.start()
+    started_s = time.monotonic()
+    with nb._session.limited(limit_s), pytest.raises(HostTimedOutError) as raised:
+        ask()
+    return raised.value.within, time.monotonic() - started_s
+
+
+def test_what_burns_is_ended_by_its_cpu_time(notebook):
+    """On a machine without load, at once; on any other, when it has had what is its."""
+    nb = notebook()
+    burn = nb.burn
+    within, _ = timed_out(nb, 0.7, lambda: burn(60))
+    assert within == "0.7 s of CPU time"
+    assert 0.7 < nb._session.cpu_s < 3
+
+
+def test_what_sleeps_is_ended_by_wall_time(notebook):
+    """It uses none of its CPU time, and holds the worker no longer than a multiple of it."""
+    nb = notebook()
+    sleep = nb.sleep
+    within, took_s = timed_out(nb, 0.5, lambda: sleep(60))
+    assert within == "3.5 s"
+    assert 3.4 < took_s < 10
+
+
+@pytest.mark.parametrize("ignored", [False, True], ids=["counted", "ignored"])
+def test_children_that_are_dead_count(notebook, ignored):
+    """Also where their parent ignores them, and the kernel adds their time to nobody's."""
+    nb = notebook()
+    children = nb.children
+    within, _ = timed_out(nb, 0.8, lambda: children(0.5, ignored))
+    assert within == "0.8 s of CPU time"
+
+
+def test_time_that_another_took_is_not_the_submissions(notebook):
+    """Where two share what one has asked for, each has all of its CPU time."""
+    nb = notebook()
+    burn = nb.burn
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+    try:
+        with nb._session.limited(0.8):
+            assert burn(0.6) == 0.6
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def test_the_trusted_side_counts_as_wall_time_and_in_the_budget(notebook):
+    """What a call back costs is no CPU time of the sandbox's; a submission as a whole pays for it."""
+    nb = notebook()
+
+    def g():
+        end = time.process_time() + 0.6
+        while time.process_time() < end:
+            pass
+        return 7
+
+    with nb.standing_in({"g": g}), nb._session.limited(0.3):
+        assert nb.f() == 7
+    assert nb._session.budget.left_cpu_s < 300 - 0.6
+
+
+def test_crash_after_crash_ends_with_the_budget(notebook):
+    """However little each of them costs: then nothing is started any more, and a warning says so."""
+    nb = notebook(CODE, "burn(0.3)", cpu_s=2)
+    failures = []
+    while not failures or type(failures[-1]) is HostDiedError:
+        with pytest.raises((HostDiedError, HostTimedOutError)) as raised:
+            nb.die()
+        failures.append(raised.value)
+    assert failures[-1].for_good
+    assert 1 < len(failures) < 12
+    assert nb._session.warnings == ["the submission used up its 2 s of CPU time; the remaining checks timed out."]
+    generation = nb._session.generation
+    with pytest.raises(HostTimedOutError):
+        _ = nb.die
+    assert nb._session.generation == generation
+
+
+def test_ten_thousand_hanging_cells_end_with_the_budget():
+    """So does a single one that would have minutes."""
+    with notebooks() as make:
+        nb = make(*["while True: pass"] * 10_000, limits=Limits(cpu_s=1))
+        with pytest.raises(HostTimedOutError, match="used up its 1 s of CPU time"):
+            _ = nb.x
+
+
+def test_sessions_share_a_budget():
+    """What one of them has used the other has not."""
+    budget = Budget(cpu_s=2, wall_s=100)
+    with notebooks() as make:
+        first, second = make(CODE), make(CODE)
+        for nb in (first, second):
+            nb._session.budget = budget
+        with pytest.raises(HostTimedOutError, match="used up its 2 s of CPU time"):
+            first.burn(10)
+        with pytest.raises(HostTimedOutError, match="used up its 2 s of CPU time"):
+            second.burn(0)
+    assert budget.used_up
+
+
+def test_thinking_is_free():
+    """The clock of a budget runs while something is under way, or in a block, and not between."""
+    budget = Budget(cpu_s=10, wall_s=0.2)
+    time.sleep(0.3)
+    assert not budget.used_up
+    with budget.running(), budget.running():
+        time.sleep(0.1)
+    time.sleep(0.3)
+    assert 0 < budget.left_wall_s < 0.1
+    with budget.running():
+        time.sleep(0.15)
+        assert budget.used_up
+    assert (budget.used_up, budget.what) == (True, "0.2 s")
