@@ -13,7 +13,7 @@ __all__ = ["MARKS", "Spec", "misconception", "misconceptions_of", "stands_in", "
 Source = Callable[[], str]
 
 MARKS = (
-    "weight(n): weight of the check within its exercise [default: 1]",
+    "weight(n, needs=()): weight of the check within its exercise [default: 1], and checks without which it is nothing",
     "time_limit(seconds): time limit of the check",
     "stands_in(*names): names that are bound to the reference while this module runs",
 )
@@ -31,17 +31,27 @@ class Spec:
     source: str
 
 
-def weight(n: float) -> pytest.MarkDecorator:
+def weight(n: float, *, needs: tuple[str, ...] = ()) -> pytest.MarkDecorator:
     """Mark a check with its weight; the points of an exercise are divided among its checks by weight.
+
+    Parameters
+    ----------
+    n
+        The weight.
+    needs
+        Names of checks of the same module: this one counts only if all of them passed. A parametrised check is
+        named without its brackets, and then all its cases have to pass.
 
     Raises
     ------
     ValueError
-        If `n` is not positive.
+        If `n` is not positive, or `needs` is no tuple of names.
     """
     if n <= 0:
         raise ValueError(f"weight: expected a positive number, got {n}")
-    return pytest.mark.weight(n)
+    if not (isinstance(needs, tuple) and all(isinstance(name, str) for name in needs)):
+        raise ValueError(f"weight: expected needs to be a tuple of names of checks, got {needs!r}")
+    return pytest.mark.weight(n, needs=needs)
 
 
 def time_limit(seconds: float) -> pytest.MarkDecorator:

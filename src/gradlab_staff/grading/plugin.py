@@ -20,6 +20,7 @@ from _pytest.runner import runtestprotocol
 from gradlab_staff.course import Course
 from gradlab_staff.errors import CourseError
 from gradlab_staff.grading.evidence import collect
+from gradlab_staff.grading.gates import expect_gates, needs_of
 from gradlab_staff.grading.marks import MARKS
 from gradlab_staff.grading.run import AFTER_TIME_OUT_S, CHECK_S, Failure, Run
 from gradlab_staff.grading.submission import Submission
@@ -65,6 +66,7 @@ class GraderPlugin:
         )
         for index, item in zip(places, checks, strict=True):
             items[index] = item
+        expect_gates(checks)
 
     # -- what a check sees ---
 
@@ -188,6 +190,7 @@ def _result(
         evidence=evidence,
         duration_s=round(duration_s, 4),
         with_own=with_own,
+        needs=needs_of(item),
     )
 
 
