@@ -136,9 +136,7 @@ def _hollow_function(right: Callable[..., Any], how: str) -> Callable[..., Any]:
         slept: list[Any] = []
         answer = right(*_asleep(args, slept), **_asleep(kwargs, slept))
         if how == "untrained":
-            return (
-                answer if slept else None
-            )  # where there is nothing to train, the right answer would be no trivial one
+            return answer if slept else None  # where there is nothing to train, the right answer is no trivial one
         return spoiled(answer, how)
 
     return called

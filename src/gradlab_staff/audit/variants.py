@@ -1,5 +1,5 @@
-"""Handwritten solutions: variants (right, in other styles), mistakes (wrong in ways that no mutation makes), and trivial
-answers (without any work, in ways that no rule makes)."""
+"""Handwritten solutions: variants (right, in other styles), mistakes (wrong in ways that no mutation makes), and
+trivial answers (without any work, in ways that no rule makes)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much an answer has in common with the right one: for gates, which a slip passes and an answer without work does not."""
+"""How much an answer has in common with the right one: for gates, which slips pass and answers without work do not."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def test_nets_are_trained(submission, rng):
     observe(trained=max(alike) > 0.2)
     expect(
         max(alike) > 0.2,
-        "the solvers: expected nets that were trained, got scores that have nothing to do with labels.",
+        "the solvers: expected trained nets, got scores that have nothing to do with the labels.",
     )
 
 

@@ -54,9 +54,8 @@ def often_at_an_end(lead):
 def test_labels_follow(submission, rng):
     """The labels follow from the examples: alike for the same ones, and not one and the same for all."""
     params, X = random_params(rng, (5, 20, 12)), rng.standard_normal((60, 5))
-    first, again = (
-        array(function(net_with(submission, params).predict, "predict")(X), what="labels") for _ in range(2)
-    )
+    predict = function(net_with(submission, params).predict, "predict")
+    first, again = (array(predict(X), what="labels") for _ in range(2))
     follows = np.array_equal(first, again), len(np.unique(first)) > 1
     observe(follows=all(follows))
     expect(follows[0], "labels: expected the same for the same examples, got others.")

@@ -52,7 +52,7 @@ def test_scores_follow(submission, rng):
     observe(alike=bool(alike > 0.2))
     expect(
         alike > 0.2,
-        "scores: expected those of these examples and parameters, got numbers that have little to do with them.",
+        "scores: expected those of these examples and parameters, got what has little to do with them.",
     )
 
 

@@ -131,9 +131,7 @@ def test_the_net_learns(submission, rng):
         scores -= scores.mean(axis=1, keepdims=True)
         alike = alignment(scores - scores.mean(axis=0), np.eye(C)[y] - 1 / C)
     observe(learns=bool(alike > 0.125))
-    expect(
-        alike > 0.125, "best_net: expected a net that was trained, got one whose scores have nothing to do with labels."
-    )
+    expect(alike > 0.125, "best_net: expected a trained net, got one whose scores have nothing to do with the labels.")
 
 
 @weight(1, needs=LEARNS)

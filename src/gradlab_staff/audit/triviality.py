@@ -1,7 +1,7 @@
 """Trivial answers: right in their form, without any work in them. They have to earn nothing.
 
-Most are made of the instructor's solution: its answers made None, zeros, ones or random numbers, its training undone. Of
-a choice each answer but the right one is tried. What no rule makes stands in ``trivial*.py`` beside the graders.
+Most are made of the instructor's solution: its answers made None, zeros, ones or random numbers, its training undone.
+Of a choice each answer but the right one is tried. What no rule makes stands in ``trivial*.py`` beside the graders.
 """
 
 from __future__ import annotations
