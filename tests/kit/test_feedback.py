@@ -89,6 +89,28 @@ def test_an_outcome_other_than_failed_is_named(outcome: Outcome) -> None:
     ]
 
 
+def gated() -> ExerciseResult:
+    """Two checks that passed and count nothing: one needs a check that failed, the other needs the first."""
+    checks = (
+        CheckResult("test_large", "A large <net> works.", 1, Outcome.FAILED, "too slow"),
+        CheckResult("test_a", "It works.", 2, Outcome.PASSED, needs=("test_large",)),
+        CheckResult("test_b", "It works twice.", 2, Outcome.PASSED, needs=("test_a",)),
+        CheckResult("test_c", "It stays.", 1, Outcome.PASSED),
+    )
+    return ExerciseResult("tiny/double", 6, checks)
+
+
+def test_a_check_that_does_not_count_says_why() -> None:
+    """The student reads that it passed, and which check it lacks; it looks neither passed nor failed."""
+    said = words(feedback_page(graded(), Verdict("tiny", "student_01", "tiny.ipynb", 1, (gated(),))))
+    told = "Passed, but does not count, because «A large <net> works.» failed."
+    assert f"– passed, does not count: It works. weight 2 {told}" in said
+    assert f"– passed, does not count: It works twice. weight 2 {told}" in said
+    assert "✓ passed: It stays. weight 1" in said
+    assert "1 / 6 3 of 4 passed, 1 count" in said
+    assert exercise_report(gated()).splitlines()[3:5] == ["– It works. (weight 2)", f"    {told}"]
+
+
 def test_marks_and_comments_of_a_person_are_shown() -> None:
     """Scores by hand, comments, what is still to be marked, and the late penalty; all of it in the total."""
     marks = Marks(

@@ -221,8 +221,11 @@ def test_marks_carry_their_values():
     """A weight and a time limit are pytest marks, and must be positive."""
     assert weight(2).mark.args == (2,)
     assert time_limit(5).mark.args == (5,)
+    assert weight(2, needs=("test_a",)).mark.kwargs == {"needs": ("test_a",)}
     with pytest.raises(ValueError, match="positive"):
         weight(0)
+    with pytest.raises(ValueError, match="a tuple of names of checks, got 'test_a'"):
+        weight(2, needs="test_a")
 
 
 def test_misconceptions_are_found_in_their_module():

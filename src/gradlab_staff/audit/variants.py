@@ -1,4 +1,5 @@
-"""Handwritten solutions: variants (right, in other styles) and mistakes (wrong in ways that no mutation makes)."""
+"""Handwritten solutions: variants (right, in other styles), mistakes (wrong in ways that no mutation makes), and
+trivial answers (without any work, in ways that no rule makes)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from gradlab_staff.course import Assignment, Course
 from gradlab_staff.course.modules import load_module
 from gradlab_staff.errors import CourseError
 
-__all__ = ["Variant", "changed", "load_mistakes", "load_variants", "mistake", "variant"]
+__all__ = ["Variant", "changed", "load_mistakes", "load_trivial", "load_variants", "mistake", "trivial", "variant"]
 
 Source = Callable[[], str | dict[str, str]]
 
@@ -40,6 +41,11 @@ def variant(*, exercise: str = "") -> Callable[[Source], Source]:
 def mistake(*, exercise: str) -> Callable[[Source], Source]:
     """Mark a wrong solution, as `variant` does a right one; its docstring describes the mistake."""
     return _marking("mistake", exercise)
+
+
+def trivial(*, exercise: str = "") -> Callable[[Source], Source]:
+    """Mark an answer without any work, as `variant` does a right one; its docstring says what it pretends."""
+    return _marking("trivial", exercise)
 
 
 def changed(beside: str, exercise: str, *changes: tuple[str, str]) -> str:
@@ -106,10 +112,21 @@ def load_mistakes(assignment: Assignment) -> list[Variant]:
     return _load(assignment, "mistake")
 
 
-def _load(assignment: Assignment, kind: str) -> list[Variant]:
+def load_trivial(assignment: Assignment) -> list[Variant]:
+    """Return the trivial answers of every ``trivial*.py`` beside the graders.
+
+    Raises
+    ------
+    CourseError
+        As for `load_variants`.
+    """
+    return _load(assignment, "trivial", "trivial*.py")
+
+
+def _load(assignment: Assignment, kind: str, files: str = "") -> list[Variant]:
     names = {exercise.name for exercise in assignment.exercises}
     found: dict[str, Variant] = {}
-    for path in sorted(assignment.graders.glob(f"{kind}s*.py")):
+    for path in sorted(assignment.graders.glob(files or f"{kind}s*.py")):
         marked = (getattr(value, kind, None) for value in vars(load_module(path)).values())
         for one in (one for one in marked if isinstance(one, Variant)):
             if one.name in found:

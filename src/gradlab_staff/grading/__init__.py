@@ -3,6 +3,7 @@
 What a grader module imports is here; `grade` and `grade_all` are in modules of their own, `grade` and `batch`.
 """
 
+from gradlab_staff.grading.alignment import alignment
 from gradlab_staff.grading.chance import (
     binomial_tail,
     expect_share,
@@ -39,6 +40,7 @@ from gradlab_staff.grading.marks import (
 __all__ = [
     "CheckFailed",
     "about",
+    "alignment",
     "array",
     "attempt",
     "binomial_tail",

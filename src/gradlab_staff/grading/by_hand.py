@@ -15,7 +15,7 @@ from gradlab_staff.course import Course
 from gradlab_staff.errors import CourseError
 from gradlab_staff.grading.plugin import GraderPlugin
 from gradlab_staff.grading.run import GradeOptions, Run, open_run
-from gradlab_staff.grading.verdict import Outcome
+from gradlab_staff.grading.verdict import ExerciseResult
 from gradlab_staff.intake.matching import match
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.intake.received import files_beside, supporting_files
@@ -87,10 +87,6 @@ class RunsByHand:
             for warning in (*run.warnings, *run.session.warnings):
                 terminalreporter.line(f"warning: {clean(warning)}")
             for exercise in run.assignment.exercises:
-                checks = run.results.get(exercise.name, [])
-                total = sum(check.weight for check in checks)
-                passed = sum(check.weight for check in checks if check.outcome is Outcome.PASSED)
-                if checks:
-                    terminalreporter.line(
-                        f"{exercise.id}: {round(exercise.points * passed / total, 2):g} of {exercise.points:g}"
-                    )
+                if checks := run.results.get(exercise.name):
+                    score = ExerciseResult(exercise.id, exercise.points, tuple(checks)).score
+                    terminalreporter.line(f"{exercise.id}: {score:g} of {exercise.points:g}")

@@ -27,7 +27,7 @@ CALLS = 1000
 """How many calls of a stand-in a check answers, unless it is marked with another number."""
 
 MARKS = (
-    "weight(n): weight of the check within its exercise [default: 1]",
+    "weight(n, needs=()): weight of the check within its exercise [default: 1], and checks without which it is nothing",
     "time_limit(seconds): time limit of the check",
     "stands_in(*names, calls, dummies): names that are bound to the reference while this module runs",
 )
@@ -60,17 +60,27 @@ class StoodIn:
         return cls(mark.args, **mark.kwargs) if mark else cls()
 
 
-def weight(n: float) -> pytest.MarkDecorator:
+def weight(n: float, *, needs: tuple[str, ...] = ()) -> pytest.MarkDecorator:
     """Mark a check with its weight; the points of an exercise are divided among its checks by weight.
+
+    Parameters
+    ----------
+    n
+        The weight.
+    needs
+        Names of checks of the same module: this one counts only if all of them passed. A parametrised check is
+        named without its brackets, and then all its cases have to pass.
 
     Raises
     ------
     ValueError
-        If `n` is not positive.
+        If `n` is not positive, or `needs` is no tuple of names.
     """
     if n <= 0:
         raise ValueError(f"weight: expected a positive number, got {n}")
-    return pytest.mark.weight(n)
+    if not (isinstance(needs, tuple) and all(isinstance(name, str) for name in needs)):
+        raise ValueError(f"weight: expected needs to be a tuple of names of checks, got {needs!r}")
+    return pytest.mark.weight(n, needs=needs)
 
 
 def time_limit(seconds: float) -> pytest.MarkDecorator:

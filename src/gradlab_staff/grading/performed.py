@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
+from gradlab_staff.grading.gates import needs_of
 from gradlab_staff.grading.marks import StoodIn
 from gradlab_staff.grading.notes import Notes
 from gradlab_staff.grading.run import CHECK_S, Failure, Run
@@ -115,6 +116,7 @@ def _result(
         evidence=evidence,
         duration_s=round(duration_s, 4),
         with_own=with_own,
+        needs=needs_of(item),
     )
 
 

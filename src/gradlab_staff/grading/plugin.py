@@ -19,6 +19,7 @@ from gradlab_staff.course import Course
 from gradlab_staff.course.dependence import Dependence, dependence_of
 from gradlab_staff.errors import CourseError
 from gradlab_staff.grading.evidence import collect
+from gradlab_staff.grading.gates import expect_gates
 from gradlab_staff.grading.marks import MARKS, StoodIn
 from gradlab_staff.grading.notes import noting
 from gradlab_staff.grading.performed import (
@@ -74,6 +75,7 @@ class GraderPlugin:
         )
         for index, item in zip(places, checks, strict=True):
             items[index] = item
+        expect_gates(checks)
 
     # -- what a check sees ---
 

@@ -6,7 +6,6 @@ import hashlib
 import re
 import secrets
 import zlib
-from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -136,7 +135,7 @@ class Run:
         submission._session.budget = self.session.budget
         seed = self._derived("second try")
         second = replace(self, submission=submission, seed=seed, with_own=True, results={}, stood_in={}, kit_errors=[])
-        submission.judged = ChainMap(second.results, self.results)
+        submission.judged = self.results
         return second
 
     def hurry(self, check_s: float, *, longest_s: float) -> None:

@@ -41,11 +41,18 @@ class CheckResult:
     duration_s: float = 0.0
     with_own: bool = False
     """Whether it passed at the second try only, with the student's own names in the place of stand-ins."""
+    needs: tuple[str, ...] = ()
+    """Names of the checks without which it counts nothing; a parametrised one without its brackets."""
+
+    @property
+    def family(self) -> str:
+        """Return the name without the brackets of a parametrised check's case."""
+        return self.name.split("[", 1)[0]
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> CheckResult:
         """Return the result that `asdict` made plain data of."""
-        return cls(**{**data, "outcome": Outcome(data["outcome"])})
+        return cls(**{**data, "outcome": Outcome(data["outcome"]), "needs": tuple(data.get("needs", ()))})
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,40 @@ class ExerciseResult:
 
     @property
     def score(self) -> float:
-        """Return the points earned: the share of the weights that passed, to two decimals, at most all."""
+        """Return the points earned: the share of the weights that count, to two decimals, at most all."""
         total = sum(check.weight for check in self.checks)
-        passed = sum(check.weight for check in self.checks if check.outcome is Outcome.PASSED)
-        return min(round(self.points * passed / total, 2), self.points) if total else 0.0
+        earned = sum(check.weight for check in self.checks if check.name in self.counting)
+        return min(round(self.points * earned / total, 2), self.points) if total else 0.0
+
+    @property
+    def counting(self) -> frozenset[str]:
+        """Return the names of the checks that count: they passed, and what they need is there and counts, too."""
+        counting = {check.name for check in self.checks if check.outcome is Outcome.PASSED}
+        while lacking := {one.name for one in self.checks if one.name in counting and self._lacks(one, counting)}:
+            counting -= lacking
+        return frozenset(counting)
+
+    def _lacks(self, check: CheckResult, counting: set[str]) -> bool:
+        cases = [self._cases(name) for name in check.needs]
+        return not all(some and all(case.name in counting for case in some) for some in cases)
+
+    def _cases(self, name: str) -> list[CheckResult]:
+        return [check for check in self.checks if check.family == name]
+
+    def lacking(self, check: CheckResult) -> tuple[str, ...]:
+        """Return the titles of the checks because of which one that passed does not count, each once."""
+        titles: dict[str, None] = {}
+        waiting, seen = list(check.needs), set(check.needs)
+        while waiting:
+            name = waiting.pop(0)
+            cases = self._cases(name)
+            failed = [case.title for case in cases if case.outcome is not Outcome.PASSED]
+            titles |= dict.fromkeys(failed if cases else [name])
+            passed = [case for case in cases if case.outcome is Outcome.PASSED]
+            more = [need for case in passed for need in case.needs if need not in seen]
+            seen.update(more)
+            waiting += more
+        return tuple(titles)
 
 
 @dataclass(frozen=True)

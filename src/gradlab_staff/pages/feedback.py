@@ -57,9 +57,9 @@ def exercise_report(result: ExerciseResult) -> str:
 
 def _report_lines(result: ExerciseResult) -> Iterator[str]:
     yield f"{result.id}: {result.score:g} of {result.points:g} points"
-    for check in map(_check, result.checks):
+    for check in (_check(check, result) for check in result.checks):
         said = "" if check["outcome"] in ("passed", "failed") else f" [{check['outcome']}]"
-        yield f"{'✓' if check['passed'] else '✗'} {check['title']} (weight {check['weight']:g}){said}"
+        yield f"{check['sign']} {check['title']} (weight {check['weight']:g}){said}"
         yield from (f"    {line}" for line in check["message"].splitlines())
     if cause := result.misconception:
         yield f"Likely cause: {_words(cause.name)}. {cause.explanation}"
@@ -138,8 +138,9 @@ class _View:
             "points": result.points,
             "score": min(result.score, result.points) if mark.score is None else mark.score,
             "by_hand": mark.by_hand,
-            "checks": [_check(check) for check in result.checks],
+            "checks": [_check(check, result) for check in result.checks],
             "passed": sum(check.outcome is Outcome.PASSED for check in result.checks),
+            "counting": len(result.counting),
             "cause": result.misconception,
             "stood_in": result.stood_in,
             "cell": self._cell(self.by_id[solution]) if solution in self.by_id else None,
@@ -201,15 +202,25 @@ class _View:
         return fits
 
 
-def _check(check: CheckResult) -> dict[str, Any]:
+def _check(check: CheckResult, result: ExerciseResult) -> dict[str, Any]:
     passed = check.outcome is Outcome.PASSED
+    counts = check.name in result.counting
     return {
         "passed": passed,
+        "counts": counts,
+        "sign": "✓" if counts else "–" if passed else "✗",
         "outcome": check.outcome.replace("_", " "),
         "title": clean(check.title, 500),
         "weight": check.weight,
-        "message": "" if passed else clean(check.message, 4000).strip(),
+        "message": clean(_message(check, result, counts=counts), 4000).strip(),
     }
+
+
+def _message(check: CheckResult, result: ExerciseResult, *, counts: bool) -> str:
+    if check.outcome is not Outcome.PASSED:
+        return check.message
+    needed = " and ".join(f"«{title}»" for title in result.lacking(check))
+    return "" if counts else f"Passed, but does not count, because {needed} failed."
 
 
 def _id(cell: Mapping[str, Any]) -> str:

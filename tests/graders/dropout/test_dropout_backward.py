@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradlab_staff.grading import (
+    alignment,
     array,
     attempt,
     expect,
@@ -23,6 +24,8 @@ from gradlab_staff.grading import (
     observe,
     weight,
 )
+
+FOLLOWS = ("test_gradient_follows",)
 
 
 @dataclass
@@ -94,7 +97,19 @@ def judge(dx, dout, factors, what, hint, rtol=1e-6):
     expect_one_of(dx, [dout * factor for factor in factors], what, rtol=rtol, hint=hint, evidence=False)
 
 
-@weight(3)
+@weight(0.2)
+def test_gradient_follows(submission, reference, rng):
+    """dx follows from dout, in one mode or the other: it has something in common with it."""
+    alike = []
+    for mode in ("train", "test"):
+        x, dout = far_from_zero(rng, (30, 20)), far_from_zero(rng, (30, 20))
+        dx, _ = backward(submission, reference, rng, dout, x, mode, 0.7)
+        alike.append(alignment(array(dx, dout.shape, "dx"), dout))
+    observe(alike=max(alike) > 0.3)
+    expect(max(alike) > 0.3, "dx: expected a gradient made of dout, got numbers that have little to do with it.")
+
+
+@weight(3, needs=FOLLOWS)
 def test_training(submission, reference, rng):
     """In training dx is dout times what the forward pass multiplied each entry by."""
     for name, p in (("a low p", 0.3), ("a high p", 0.8)):
@@ -109,7 +124,7 @@ def test_training(submission, reference, rng):
         )
 
 
-@weight(2)
+@weight(2, needs=FOLLOWS)
 def test_test_mode(submission, reference, rng):
     """At test time dx is dout."""
     for p in (0.3, 0.8):
@@ -120,7 +135,7 @@ def test_test_mode(submission, reference, rng):
         )
 
 
-@weight(1)
+@weight(1, needs=FOLLOWS)
 def test_any_shape(submission, reference, rng):
     """Gradients of one, three and four dimensions work in both modes."""
     for shape in ((60,), (3, 4, 5), (2, 3, 4, 5)):
@@ -136,7 +151,7 @@ def test_any_shape(submission, reference, rng):
             )
 
 
-@weight(1)
+@weight(1, needs=FOLLOWS)
 def test_each_cache_has_its_own_mask(submission, reference, rng):
     """The mask comes from the cache: a later forward pass does not change an earlier one's gradient."""
     x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
@@ -151,7 +166,7 @@ def test_each_cache_has_its_own_mask(submission, reference, rng):
         )
 
 
-@weight(1)
+@weight(1, needs=FOLLOWS)
 def test_repeated_calls_agree(submission, reference, rng):
     """The same gradient and the same cache give the same dx each time, and twice the gradient gives twice dx.
 
@@ -169,7 +184,7 @@ def test_repeated_calls_agree(submission, reference, rng):
     expect_close(double, 2 * first, "dx of twice the gradient", evidence=False)
 
 
-@weight(0.5)
+@weight(0.5, needs=FOLLOWS)
 def test_keeping_everything(submission, reference, rng):
     """With p = 1 dx is dout in training too."""
     x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
@@ -177,7 +192,7 @@ def test_keeping_everything(submission, reference, rng):
     judge(dx, dout, factors, "dx with p = 1", "")
 
 
-@weight(0.5)
+@weight(0.5, needs=FOLLOWS)
 def test_single_precision(submission, reference, rng):
     """A gradient in single precision (float32) works."""
     x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15)).astype(np.float32)

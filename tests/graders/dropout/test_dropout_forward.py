@@ -7,6 +7,7 @@ dropping look alike.
 import numpy as np
 
 from gradlab_staff.grading import (
+    alignment,
     array,
     attempt,
     binomial_tail,
@@ -21,6 +22,8 @@ from gradlab_staff.grading import (
     unpack,
     weight,
 )
+
+DROPS = ("test_some_are_dropped",)
 
 
 def forward(submission, x, mode="train", **param):
@@ -37,7 +40,21 @@ def keep_probabilities(rng):
     return round(rng.uniform(0.15, 0.35), 3), round(rng.uniform(0.65, 0.85), 3)
 
 
-@weight(5)
+@weight(0.3)
+def test_some_are_dropped(submission, rng):
+    """Somewhere entries are dropped, in one mode or the other, and those that are kept follow from the input."""
+    some = False
+    for p in keep_probabilities(rng):
+        for mode in ("train", "test"):
+            x = far_from_zero(rng, (40, 30))
+            out = array(forward(submission, x, mode=mode, p=p)[0], x.shape, "out")
+            kept = out != 0
+            some = some or bool(0 < kept.mean() < 1 and alignment(out[kept], x[kept]) > 0.5)
+    observe(some=some)
+    expect(some, "out: expected some entries to be 0 and the others to be the input's, scaled, got no such thing.")
+
+
+@weight(5, needs=DROPS)
 def test_scale(submission, rng):
     """In training every entry is either 0 or the input's divided by p, whatever its sign."""
     for name, p in zip(("a low p", "a high p"), keep_probabilities(rng), strict=True):
@@ -47,7 +64,7 @@ def test_scale(submission, rng):
         read_mask(out, x, p, f"out with {name}")
 
 
-@weight(4)
+@weight(4, needs=DROPS)
 def test_share_of_kept_entries(submission, rng):
     """In training the share of entries that are kept is p.
 
@@ -61,7 +78,7 @@ def test_share_of_kept_entries(submission, rng):
         expect_share(kept, p, f"share of kept entries with {name}", hint=hint)
 
 
-@weight(1)
+@weight(1, needs=DROPS)
 def test_entries_are_independent(submission, rng):
     """Each entry has its own chance: no two rows, and no two columns, share their fate.
 
@@ -87,7 +104,7 @@ def test_entries_are_independent(submission, rng):
         )
 
 
-@weight(0.5)
+@weight(0.5, needs=DROPS)
 def test_number_of_kept_entries_varies(submission, rng):
     """How many entries are kept is left to chance too: in all, and in each row.
 
@@ -104,7 +121,7 @@ def test_number_of_kept_entries_varies(submission, rng):
         )
 
 
-@weight(1)
+@weight(1, needs=DROPS)
 def test_any_shape(submission, rng):
     """Inputs of one, two, three and four dimensions work, with one mask entry for each entry.
 
@@ -120,7 +137,7 @@ def test_any_shape(submission, rng):
             expect(not alike, f"{what}: expected one mask entry for each entry, but along axis {axis} all are alike.")
 
 
-@weight(1)
+@weight(1, needs=DROPS)
 def test_without_seed_masks_differ(submission, rng):
     """Without a seed, two calls draw two masks.
 
@@ -133,7 +150,7 @@ def test_without_seed_masks_differ(submission, rng):
     expect((first != second).any(), "out: expected another mask at each call without a seed, got the same one twice.")
 
 
-@weight(1)
+@weight(1, needs=DROPS)
 def test_seed_makes_masks_repeatable(submission, rng):
     """With one seed, two calls agree, whatever was drawn in between; with another seed the mask is another.
 
@@ -153,7 +170,7 @@ def test_seed_makes_masks_repeatable(submission, rng):
     expect((first != different).any(), "out: expected another mask from another seed, got the same one.")
 
 
-@weight(1)
+@weight(1, needs=DROPS)
 def test_one_dictionary_serves_many_calls(submission, rng):
     """A net hands in one and the same dropout_param for all its calls: what one call does to it must not harm the next.
 
@@ -181,7 +198,7 @@ def test_one_dictionary_serves_many_calls(submission, rng):
         expect(same, "out: expected the same output from two calls with one dropout_param that holds a seed.")
 
 
-@weight(3)
+@weight(3, needs=DROPS)
 def test_test_mode(submission, rng):
     """At test time the output is the input: nothing dropped, nothing scaled."""
     x = far_from_zero(rng, (30, 20))
@@ -197,7 +214,7 @@ def test_test_mode(submission, rng):
         expect_close(out, x, "out in test mode", hint="At test time nothing is scaled either.", evidence=False)
 
 
-@weight(0.5)
+@weight(0.5, needs=DROPS)
 def test_test_mode_any_shape(submission, rng):
     """At test time inputs of one, three and four dimensions come back as they are, with a seed too."""
     for shape in ((7,), (3, 4, 5), (2, 3, 4, 5)):
@@ -206,14 +223,14 @@ def test_test_mode_any_shape(submission, rng):
         expect_close(out, x, f"out of {len(shape)} dimensions in test mode", evidence=False)
 
 
-@weight(0.5)
+@weight(0.5, needs=DROPS)
 def test_keeping_everything(submission, rng):
     """With p = 1 the output is the input in training too."""
     x = far_from_zero(rng, (30, 20))
     expect_close(forward(submission, x, p=1)[0], x, "out with p = 1")
 
 
-@weight(0.5)
+@weight(0.5, needs=DROPS)
 def test_single_precision(submission, rng):
     """Inputs in single precision (float32) give the same kind of answer."""
     p = keep_probabilities(rng)[0]
@@ -222,7 +239,7 @@ def test_single_precision(submission, rng):
     expect_close(forward(submission, x, mode="test", p=p)[0], x, "out in float32, test mode")
 
 
-@weight(0.5)
+@weight(0.5, needs=DROPS)
 def test_cache_holds_the_mask(submission, reference, rng):
     """The cache tells the backward pass which entries were kept.
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gradlab_staff.grading import (
+    alignment,
     array,
     central_differences,
     entries,
@@ -24,11 +25,15 @@ from gradlab_staff.grading import (
     read_mask,
     rel_error,
     stands_in,
+    time_limit,
     unpack,
     weight,
 )
 
 pytestmark = stands_in("dropout_forward", "dropout_backward")
+
+ANSWERS = ("test_scores_follow",)
+BACKWARD = ("test_large_net",)
 
 
 # --- The grader's own net ------------------------------------------------------------------------------
@@ -113,10 +118,65 @@ DEPTHS = {
 }
 
 
+# --- Is there a net, and backpropagation? --------------------------------------------------------------
+
+
+@weight(0.2)
+def test_scores_follow(submission, rng):
+    """The scores follow from the examples and the parameters: they have something in common with the right ones.
+
+    Numbers that do not depend on both have 0.02 in common with them, scores with a slip more than 0.2.
+    """
+    params = random_params(rng, (20, 30, 10))
+    X, _ = example(rng, (20, 30, 10), 200)
+    right = forward(params, X)[-1]
+    got = array(loss_of(build_with(submission, params))(X), right.shape, "scores")
+    alike = alignment(centred(got), centred(right))
+    observe(alike=bool(alike > 0.2))
+    expect(
+        alike > 0.2,
+        "scores: expected those of these examples and parameters, got what has little to do with them.",
+    )
+
+
+def centred(scores):
+    """Scores less the mean of each example and of each class: what is left depends on both."""
+    scores = scores - scores.mean(axis=1, keepdims=True)
+    return scores - scores.mean(axis=0)
+
+
+LARGE = 8000, 130, 4000
+"""A million weights in W1: who tries each of them sums a softmax of 4,000 classes two million times at the least."""
+
+
+@weight(0.5)
+@time_limit(20)
+def test_large_net(submission, rng):
+    """The gradients of a net of a million weights come in time, by backpropagation, and point roughly the right way.
+
+    Of W1 the direction is judged, up to its sign: 0.5 is far above what any other array has (0.001), and below what
+    gradients with a slip have. The net is sure of a wrong class, so that two classes count in the gradient. Loops over
+    all weights take 3 s of 20, differences by each weight minutes.
+    """
+    params = random_params(rng, LARGE)
+    params["W2"] *= 30
+    X, _ = example(rng, LARGE, 2)
+    inputs = forward(params, X)
+    y = inputs[-1].argmin(axis=1)
+    _, grads = train_loss(build_with(submission, params), X, y, ["W1"])
+    grad = array(grads["W1"], params["W1"].shape, "gradient of W1, a large net")
+    used = inputs[1].any(axis=0)
+    alike = alignment(grad[:, used], loss_and_grads(params, X, y, 0.0)[1]["W1"][:, used])
+    observe(alike=bool(alike > 0.5))
+    expect(
+        alike > 0.5, "gradient of W1, a large net: expected the loss's, got an array that has little in common with it."
+    )
+
+
 # --- Parameters ----------------------------------------------------------------------------------------
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_parameter_names_and_shapes(submission, rng):
     """params holds W1, b1, … of the right shapes, for nets of one to eleven layers."""
     for name, dims in DEPTHS.items():
@@ -232,13 +292,13 @@ def test_loss(submission, rng):
             expect_close(loss, loss_and_grads(params, X, y, reg)[0], what, rtol=1e-7)
 
 
-@weight(1)
+@weight(1, needs=BACKWARD)
 def test_gradients(submission, rng):
     """Without regularisation every gradient is right, for nets of one to eleven layers, and there is no other."""
     judge_gradients(submission, rng, reg=0.0)
 
 
-@weight(1)
+@weight(1, needs=BACKWARD)
 def test_gradients_of_the_regulariser(submission, rng):
     """With regularisation the gradient of every weight matrix gains reg · W, and that of the biases nothing."""
     judge_gradients(submission, rng, reg=0.9)
@@ -258,7 +318,7 @@ def judge_gradients(submission, rng, reg):
             expect(len(grads) == len(params), f"{asked}, got {len(grads)} entries.")
 
 
-@weight(0.5)
+@weight(0.5, needs=ANSWERS)
 def test_parameters_stay(submission, rng):
     """loss changes no parameter, and adds none."""
     dims = (6, 9, 8, 4)
@@ -345,7 +405,7 @@ def one_example(rng, dims):
     return params, X, y
 
 
-@weight(1.5)
+@weight(1.5, needs=BACKWARD)
 def test_gradients_under_dropout(submission, rng):
     """In training every gradient goes back through the masks that the forward pass drew."""
     for p in (0.4, 0.6):
@@ -436,7 +496,7 @@ def test_seed_repeats_the_masks(submission, rng):
     expect(losses[0] != losses[2], "loss: expected another loss with another seed, got the same one.")
 
 
-@weight(1.5)
+@weight(1.5, needs=ANSWERS + BACKWARD)
 @pytest.mark.parametrize("dropout", [1, 0.7])
 def test_gradients_numerically(submission, rng, dropout):
     """The gradients are those of the net's own loss, by central differences, with regularisation and a fixed seed.

@@ -60,7 +60,16 @@ def story(losses):
     return "hardly falls" if losses[-1] > 0.8 * losses[0] else "falls"
 
 
-@weight(1)
+@weight(0.1)
+def test_the_loss_falls(submission, reference, rng):
+    """With these numbers the loss of a training ends lower than it begins: the mean of the last epoch's two."""
+    losses = train(reference, fifty_images(rng), int(rng.integers(2**31)), *chosen(submission)).loss_history
+    falls = bool(np.isfinite(losses).all() and np.mean(losses[-2:]) < np.mean(losses[:2]))
+    observe(falls=falls)
+    expect(falls, f"loss: expected it to fall in 20 epochs, it went from {losses[0]:.3g} to {losses[-1]:.3g}.")
+
+
+@weight(1, needs=("test_the_loss_falls",))
 def test_numbers(submission, rng):
     """overfit_learning_rate and overfit_weight_scale are positive numbers."""
     for name, value in zip(("overfit_learning_rate", "overfit_weight_scale"), chosen(submission), strict=True):

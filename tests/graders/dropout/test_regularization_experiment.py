@@ -9,6 +9,7 @@ import inspect
 import numpy as np
 
 from gradlab_staff.grading import (
+    alignment,
     array,
     attempt,
     entries,
@@ -26,6 +27,8 @@ from gradlab_staff.grading import (
 )
 
 pytestmark = stands_in("FullyConnectedNet", "Solver")
+
+TRAINED = ("test_nets_are_trained",)
 
 PIXELS = (3, 32, 32)
 
@@ -83,7 +86,26 @@ def setting(solver, arguments, name):
     return arguments[name] if arguments else getattr(solver, name)
 
 
-@weight(1)
+@weight(0.2)
+def test_nets_are_trained(submission, rng):
+    """Some net has learnt something of its training data, however little: its scores have to do with the labels."""
+    data, solvers = run(submission, rng, num_epochs=4)
+    labels = np.eye(10)[data["y_train"]] - np.eye(10)[data["y_train"]].mean(axis=0)
+    alike = []
+    for solver in solvers.values():
+        params = parameters(solver, 20)
+        hidden = np.maximum(data["X_train"].reshape(200, -1) @ params["W1"] + params["b1"], 0)
+        scores = hidden @ params["W2"] + params["b2"]
+        scores = scores - scores.mean(axis=1, keepdims=True)
+        alike.append(alignment(scores - scores.mean(axis=0), labels - labels.mean(axis=1, keepdims=True)))
+    observe(trained=max(alike) > 0.2)
+    expect(
+        max(alike) > 0.2,
+        "the solvers: expected trained nets, got scores that have nothing to do with the labels.",
+    )
+
+
+@weight(1, needs=TRAINED)
 def test_result(submission, rng):
     """The result is a dictionary from each keep probability to its trained solver, whichever are asked for."""
     _, solvers = run(submission, rng, num_epochs=1)
@@ -92,7 +114,7 @@ def test_result(submission, rng):
         expect(losses.size > 0, f"the solver of dropout {p:g}: expected it to be trained, its loss_history is empty.")
 
 
-@weight(2)
+@weight(2, needs=TRAINED)
 def test_nets(submission, rng):
     """Each net has one hidden layer of hidden_dim units, and its own keep probability.
 
@@ -129,7 +151,7 @@ def handed_on(solver, params, X, y):
     return np.where(readable, before, 0.0), np.where(readable, out, 0.0)
 
 
-@weight(2)
+@weight(2, needs=TRAINED)
 def test_training(submission, rng):
     """Every net is trained for num_epochs: 200 examples give 2 losses and 1 accuracy an epoch."""
     for epochs in (1, 3):
@@ -145,7 +167,7 @@ def test_training(submission, rng):
             expect(biases.any(), f"{asked}: expected training to move the net, its last biases are as at the start.")
 
 
-@weight(2)
+@weight(2, needs=TRAINED)
 def test_settings(submission, reference, rng):
     """Every solver uses adam with a learning rate of 5e-4 and batches of 100, and no decay."""
     _, solvers = run(submission, rng, num_epochs=1)
@@ -169,7 +191,7 @@ def test_settings(submission, reference, rng):
 ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 
 
-@weight(1)
+@weight(1, needs=TRAINED)
 def test_nothing_else_differs(submission, rng):
     """The nets differ in their keep probability alone, and each step of training draws masks of its own.
 
@@ -216,7 +238,7 @@ def judge_first_step(submission, rng):
         )
 
 
-@weight(2)
+@weight(2, needs=TRAINED)
 def test_accuracies(submission, rng):
     """The nets were trained on the data that was given: the accuracies hold when measured again.
 
@@ -239,7 +261,7 @@ def test_accuracies(submission, rng):
         expect(p < 1 or learnt > 0.3, f"{what}: expected more than 0.3, got {learnt:.2f}.")
 
 
-@weight(1)
+@weight(1, needs=TRAINED)
 @time_limit(60)
 def test_defaults(submission, reference, rng, monkeypatch):
     """Without more arguments: nets of 500 hidden units, with dropout 1 and 0.25, for 25 epochs."""

@@ -4,6 +4,7 @@ The model that it trains is the grader's own: it sees every minibatch and every 
 of that moment. Minibatches may be drawn with or without replacement, or from a permutation of each epoch.
 """
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from gradlab_staff.grading import (
     CheckFailed,
+    alignment,
     array,
     attempt,
     entries,
@@ -25,6 +27,8 @@ from gradlab_staff.grading import (
 )
 
 pytestmark = stands_in("sgd_momentum", "adam")
+
+STEPS = ("test_training_moves_the_model",)
 
 
 # --- Models that remember what they are asked ----------------------------------------------------------
@@ -190,10 +194,34 @@ def accuracy(params, X, y):
     return float(((X @ params["W"] + params["b"]).argmax(axis=1) == y).mean())
 
 
+# --- Does it train at all? -----------------------------------------------------------------------------
+
+
+@weight(0.3)
+def test_training_moves_the_model(submission, rng):
+    """Training moves the parameters along the gradients that the model gives, one way or the other.
+
+    Of 15 parameters, noise lies within 45 degrees of the gradient in one of 300 steps, and in four of eleven once in
+    20 million runs.
+    """
+    steps = train(submission, rng).log.steps
+    along = [
+        alignment(flat(step.params) - flat(later.params), flat(step.grads)) > 0.7
+        for step, later in itertools.pairwise(steps)
+    ]
+    moved = bool(along and np.mean(along) > 0.3)
+    observe(along=moved)
+    expect(moved, "train(): expected steps along the gradients of the model's loss, got none, or others.")
+
+
+def flat(params):
+    return np.concatenate([params[name].ravel() for name in ("W", "b")])
+
+
 # --- Minibatches ---------------------------------------------------------------------------------------
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_number_of_iterations(submission, rng):
     """Each epoch makes as many iterations as whole minibatches fit in, and every loss is in loss_history."""
     for size, epochs in ((16, 3), (10, 2), (67, 4)):
@@ -206,7 +234,7 @@ def test_number_of_iterations(submission, rng):
         expect_close(run.solver.loss_history, losses, "loss_history", rtol=1e-9, evidence=False)
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_minibatches(submission, rng):
     """Every minibatch holds batch_size training examples with their labels."""
     run = train(submission, rng, batch_size=16, num_epochs=3)
@@ -216,7 +244,7 @@ def test_minibatches(submission, rng):
     expect(not run.log.strangers, "minibatches: expected training examples with their own labels, got others.")
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_minibatches_are_random(submission, rng):
     """Minibatches are drawn anew each time, and every training example is drawn sooner or later.
 
@@ -236,7 +264,7 @@ def test_minibatches_are_random(submission, rng):
     )
 
 
-@weight(0.5)
+@weight(0.5, needs=STEPS)
 def test_batches_larger_than_the_data(submission, rng):
     """An epoch has at least one iteration, even if a minibatch is larger than the training set.
 
@@ -260,14 +288,14 @@ def test_batches_larger_than_the_data(submission, rng):
 # --- Steps ---------------------------------------------------------------------------------------------
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_steps(submission, reference, rng):
     """At each iteration every parameter moves as the update rule says, by the gradient of that minibatch."""
     run = train(submission, rng, optim_config={"learning_rate": 0.3}, num_epochs=3)
     judge_steps(run, reference.sgd, {"learning_rate": 0.3})
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_every_parameter_has_its_own_config(submission, reference, rng):
     """Rules with a memory keep one for each parameter, from step to step."""
     for name, rate in (("sgd_momentum", 0.1), ("adam", 0.05)):
@@ -283,7 +311,7 @@ def judge_steps(run, rule, config):
             expect_close(step.params[name], value, what, rtol=1e-6, evidence=False)
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_decay(submission, rng):
     """At the end of each epoch, and only then, the learning rate of every parameter is multiplied by lr_decay."""
     run = train(submission, rng, optim_config={"learning_rate": 0.4}, lr_decay=0.5, num_epochs=4)
@@ -305,7 +333,7 @@ def moments(per_epoch, epochs):
     return sorted({1} | {per_epoch * epoch for epoch in range(1, epochs + 1)})
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_length_of_histories(submission, rng):
     """There is one accuracy of each kind after the first iteration and one at the end of each epoch."""
     for size, epochs in ((16, 3), (67, 4)):
@@ -334,19 +362,19 @@ def judge_history(submission, reference, rng, part):
     )
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_training_accuracies(submission, reference, rng):
     """train_acc_history holds the accuracies on the training set at those moments."""
     judge_history(submission, reference, rng, "train")
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_validation_accuracies(submission, reference, rng):
     """val_acc_history holds the accuracies on the validation set at those moments."""
     judge_history(submission, reference, rng, "val")
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_samples_for_accuracies(submission, rng):
     """Accuracies are taken on num_train_samples and num_val_samples examples, drawn at random.
 
@@ -402,7 +430,7 @@ def test_check_accuracy(submission, rng):
     expect_close(sampled, right / 12, "check_accuracy of a sample", rtol=1e-9, evidence=False)
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_defaults(submission, rng):
     """Unless told otherwise: 10 epochs of batches of 100 by sgd, training accuracy on 1000 examples, 100 at once."""
     data = make_data(rng, train=1200)
@@ -419,7 +447,7 @@ def test_defaults(submission, rng):
     expect(largest <= 100, f"check_accuracy: expected at most 100 examples at once, got {largest}.")
 
 
-@weight(0.5)
+@weight(0.5, needs=STEPS)
 def test_update_rule_as_a_function(submission, reference, rng):
     """update_rule may be the rule itself instead of its name."""
     run = train(submission, rng, update_rule=submission.sgd, optim_config={"learning_rate": 0.3})
@@ -436,7 +464,7 @@ def drift(submission, rng, *epochs):
     return model, train(submission, rng, model, data, num_epochs=6, optim_config={"learning_rate": 0.5})
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_best_parameters(submission, rng):
     """best_params is a copy of the parameters with the highest validation accuracy, whenever that was."""
     for epochs in ((3,), (5,), (6,), (0.25,), (2, 5)):
@@ -449,7 +477,7 @@ def test_best_parameters(submission, rng):
         expect_close(run.solver.best_val_acc, 1.0, "best_val_acc", rtol=1e-9)
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_model_gets_the_best_parameters(submission, rng):
     """When training ends, the model has the best parameters, not the last ones."""
     model, run = drift(submission, rng, 3)
@@ -459,7 +487,7 @@ def test_model_gets_the_best_parameters(submission, rng):
     expect_close(model.log.steps[0].params["w"], np.full(2, 6.0), "the model's 'w' after training", rtol=1e-9)
 
 
-@weight(0.5)
+@weight(0.5, needs=STEPS)
 def test_silence(submission, rng):
     """With verbose=False nothing is printed."""
     train(submission, rng, print_every=1)

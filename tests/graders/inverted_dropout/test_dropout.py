@@ -7,6 +7,7 @@ and dropping look alike, except in the published example.
 import numpy as np
 
 from gradlab_staff.grading import (
+    alignment,
     array,
     attempt,
     binomial_tail,
@@ -20,6 +21,8 @@ from gradlab_staff.grading import (
     unpack,
     weight,
 )
+
+DROPS = ("test_some_are_dropped",)
 
 
 def the_function(submission, name):
@@ -75,7 +78,20 @@ def judge_scale(out, x, drop_prob, what, rtol=1e-6):
     )
 
 
-@weight(1)
+@weight(0.2)
+def test_some_are_dropped(submission, rng):
+    """With a drop probability between 0 and 1 some entries become 0, and those that stay follow from the input."""
+    shares = []
+    for drop_prob in drop_probabilities(rng).values():
+        x = far_from_zero(rng, (40, 30))
+        out = array(dropout(submission, x, drop_prob), x.shape, "out")
+        shares.append(float((out == 0).mean()) if alignment(out[out != 0], x[out != 0]) > 0.5 else 0.0)
+    some = any(0 < share < 1 for share in shares)
+    observe(some=some)
+    expect(some, "out: expected some entries to be 0 and the others to be the input's, scaled, got no such thing.")
+
+
+@weight(1, needs=DROPS)
 def test_nothing_dropped(submission, rng):
     """With a drop probability of 0 the output is the input."""
     for drop_prob in (0, 0.0):
@@ -83,7 +99,7 @@ def test_nothing_dropped(submission, rng):
         expect_close(dropout(submission, x, drop_prob), x, "out with drop_prob = 0", hint="Nothing is to be dropped.")
 
 
-@weight(1.5)
+@weight(1.5, needs=DROPS)
 def test_everything_dropped(submission, rng):
     """With a drop probability of 1 the output is all zeros, of the input's shape, with nothing divided by zero."""
     for drop_prob in (1, 1.0):
@@ -94,7 +110,7 @@ def test_everything_dropped(submission, rng):
         expect_close(out, np.zeros((20, 30)), "out with drop_prob = 1", hint=hint)
 
 
-@weight(3)
+@weight(3, needs=DROPS)
 def test_scale(submission, rng):
     """Every entry is either 0 or the input's divided by 1 − drop_prob, whatever its sign."""
     for name, drop_prob in drop_probabilities(rng).items():
@@ -103,7 +119,7 @@ def test_scale(submission, rng):
         judge_scale(dropout(submission, x, drop_prob), x, drop_prob, f"out with {name}")
 
 
-@weight(3)
+@weight(3, needs=DROPS)
 def test_share_of_dropped_entries(submission, rng):
     """The share of entries that are dropped is drop_prob.
 
@@ -118,7 +134,7 @@ def test_share_of_dropped_entries(submission, rng):
         expect_share(dropped, drop_prob, f"share of zeros with {name}", hint=hint)
 
 
-@weight(1)
+@weight(1, needs=DROPS)
 def test_near_the_ends(submission, rng):
     """A drop probability near 0, or near 1, counts as it stands: few entries are dropped, or few stay.
 
@@ -138,7 +154,7 @@ def test_near_the_ends(submission, rng):
         judge_scale(out, x, drop_prob, f"out with {name}", rtol=1e-5)
 
 
-@weight(1)
+@weight(1, needs=DROPS)
 def test_entries_are_independent(submission, rng):
     """Each entry has its own chance: no two rows, and no two columns, share their fate.
 
@@ -163,7 +179,7 @@ def test_entries_are_independent(submission, rng):
         )
 
 
-@weight(1)
+@weight(1, needs=DROPS)
 def test_any_shape(submission, rng):
     """Inputs of one, two, three and four dimensions work, and every entry is drawn for by itself.
 
@@ -179,7 +195,7 @@ def test_any_shape(submission, rng):
             expect(not alike, f"{what}: expected a draw for each entry, but along axis {axis} all share their fate.")
 
 
-@weight(1)
+@weight(1, needs=DROPS)
 def test_masks_differ(submission, rng):
     """Each call drops other entries, and not always as many: with a chance of its own for each, their number varies.
 
@@ -206,7 +222,7 @@ def test_masks_differ(submission, rng):
     )
 
 
-@weight(1.5)
+@weight(1.5, needs=DROPS)
 def test_no_probability(submission, rng):
     """A drop_prob below 0 or above 1 is refused.
 
@@ -231,7 +247,7 @@ def test_no_probability(submission, rng):
         expect(value, f"a drop_prob {name}: expected an AssertionError, got an answer. Assert it first.")
 
 
-@weight(1)
+@weight(1, needs=DROPS)
 def test_whole_numbers(submission, rng):
     """The published example: for arange(16), integers, drop 0 gives X, drop 1 zeros, drop 0.5 zeros and doubled ones.
 
@@ -245,7 +261,7 @@ def test_whole_numbers(submission, rng):
     judge_scale(dropout(submission, x, 0.3), x, 0.3, "out of whole numbers")
 
 
-@weight(0.5)
+@weight(0.5, needs=DROPS)
 def test_single_precision(submission, rng):
     """Inputs in single precision (float32) work."""
     x = far_from_zero(rng, (40, 30)).astype(np.float32)
@@ -253,7 +269,7 @@ def test_single_precision(submission, rng):
     expect_close(dropout(submission, x, 0), x, "out of float32 with drop_prob = 0")
 
 
-@weight(0.5)
+@weight(0.5, needs=DROPS)
 def test_input_is_left_alone(submission, rng):
     """X is left as it was."""
     array(dropout(submission, np.ones((2, 3)), 0.5), (2, 3), "out")
@@ -266,7 +282,7 @@ def test_input_is_left_alone(submission, rng):
         expect((after == x).all(), "X after the call: expected it as it was, got other entries. Make a new array.")
 
 
-@weight(1.5)
+@weight(1.5, needs=DROPS)
 def test_gradient(submission, rng):
     """Autograd can take the gradient: it is multiplied by the factor of each entry, 0 where that was dropped."""
     array(dropout(submission, np.ones((2, 3)), 0.5), (2, 3), "out")

@@ -10,6 +10,7 @@ import numpy as np
 
 from gradlab_staff.grading import (
     about,
+    alignment,
     array,
     attempt,
     entries,
@@ -25,6 +26,8 @@ from gradlab_staff.grading import (
 )
 
 pytestmark = stands_in("dropout")
+
+ANSWERS = ("test_scores_follow",)
 
 FOLLOW = "Build new arrays with the notebook's np; autograd cannot follow assignments to entries."
 
@@ -125,7 +128,29 @@ def judge_scores(submission, X, params, what, tolerance=1e-5, **options):
     expect_close(scores, expected, what, rtol=tolerance, atol=tolerance, hint=hint, evidence=False)
 
 
-@weight(3)
+@weight(0.2)
+def test_scores_follow(submission, rng):
+    """The scores follow from the pictures and the parameters: they have something in common with the right ones.
+
+    Numbers that do not depend on both have 0.02 in common with them, scores with a slip more than 0.2.
+    """
+    X, params = rng.standard_normal((200, 20)), make_params(rng, (20, 30, 30, 10))
+    right = centred(plain_scores(X, params))
+    alike = alignment(centred(array(net(submission, X, params), right.shape, "scores")), right)
+    observe(alike=bool(alike > 0.2))
+    expect(
+        alike > 0.2,
+        "scores: expected those of these pictures and parameters, got what has little to do with them.",
+    )
+
+
+def centred(scores):
+    """Scores less the mean of each picture and of each class: what is left depends on both."""
+    scores = scores - scores.mean(axis=1, keepdims=True)
+    return scores - scores.mean(axis=0)
+
+
+@weight(3, needs=ANSWERS)
 def test_scores(submission, rng):
     """Without training, the scores are affine, ReLU, affine, ReLU, affine, for any sizes."""
     for name, sizes in (("a small net", (5, 4, 7, 3)), ("a larger net", (30, 20, 25, 10))):
@@ -135,7 +160,7 @@ def test_scores(submission, rng):
         judge_scores(submission, X, params, f"scores of {name}, training=False", **options)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_single_precision(submission, rng):
     """Pictures and parameters in single precision (float32), a single picture too, give the same scores."""
     sizes = (20, 15, 12, 10)
@@ -145,7 +170,7 @@ def test_single_precision(submission, rng):
         judge_scores(submission, X, params, f"scores of {count} in float32", tolerance=1e-4)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_predictions_do_not_vary(submission, rng):
     """Without training, two calls give the same scores.
 
@@ -157,7 +182,7 @@ def test_predictions_do_not_vary(submission, rng):
     expect((first == second).all(), "scores, not training: expected the same at each call. Predictions use every unit.")
 
 
-@weight(3)
+@weight(3, needs=ANSWERS)
 def test_dropout_while_training(submission, rng):
     """In training, units of each hidden layer are dropped with that layer's probability, the others rescaled.
 
@@ -172,7 +197,7 @@ def test_dropout_while_training(submission, rng):
         judge_shares(first, second, drop_probs)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_default_probabilities(submission, rng):
     """Unless told otherwise, units are dropped with probability 0.2 after the first hidden layer, 0.5 after the second.
 
@@ -183,7 +208,7 @@ def test_default_probabilities(submission, rng):
     judge_shares(first, second, (0.2, 0.5))
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_each_unit_of_each_picture(submission, rng):
     """Every picture has its own mask at every layer, and every call new ones.
 
@@ -220,7 +245,7 @@ def test_each_unit_of_each_picture(submission, rng):
     expect(not same, "training: expected new masks at each call, got the same ones twice.")
 
 
-@weight(2)
+@weight(2, needs=ANSWERS)
 def test_extremes(submission, rng):
     """In training, a probability of 0 drops nothing, and one of 1 empties its own hidden layer and no other.
 
@@ -245,7 +270,7 @@ def test_extremes(submission, rng):
         expect_close(scores, cases[drop_probs][0][:1], what, rtol=1e-5, atol=1e-7, hint=hint)
 
 
-@weight(1.5)
+@weight(1.5, needs=ANSWERS)
 @stands_in()
 def test_gradient(submission, reference, rng):
     """Autograd can take the gradients of the scores by every parameter.
@@ -280,7 +305,7 @@ def read_gradients(reply, dscores, when):
     return scores, grads
 
 
-@weight(1.5)
+@weight(1.5, needs=ANSWERS)
 @stands_in()
 def test_gradient_in_training(submission, reference, rng):
     """Autograd can take the gradients in training too, where units are dropped: forward_backward asks for them there.
@@ -374,7 +399,7 @@ def gradients(X, params, dscores):
     }  # fmt: skip
 
 
-@weight(0.5)
+@weight(0.5, needs=ANSWERS)
 def test_arguments_are_left_alone(submission, rng):
     """The pictures and the parameters are left as they were."""
     X, params = rng.standard_normal((6, 5)), make_params(rng, (5, 8, 7, 4))

@@ -11,7 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from gradlab_staff.grading import array, entries, expect, expect_close, expect_one_of, function, observe, unpack, weight
+from gradlab_staff.grading import (
+    alignment,
+    array,
+    entries,
+    expect,
+    expect_close,
+    expect_one_of,
+    function,
+    observe,
+    unpack,
+    weight,
+)
+
+STEPS = ("test_training_moves_the_net",)
 
 HISTORIES = ("loss_history", "train_acc_history", "test_acc_history")
 
@@ -176,7 +189,27 @@ def per_epoch(run, epochs):
     return [run.steps[i * count : (i + 1) * count] for i in range(epochs)]
 
 
-@weight(2.5)
+@weight(0.3)
+def test_training_moves_the_net(submission, rng):
+    """Training moves the parameters along the gradients of forward_backward, one way or the other.
+
+    Of 99 parameters, noise lies within 45 degrees of the gradient less than once in a billion steps.
+    """
+    run = train(submission, rng, **SMALL)
+    along = [
+        alignment(flat(step.params) - flat(after), flat(step.grads)) > 0.7
+        for step, after in zip(run.steps, run.trail, strict=True)
+    ]
+    observe(along=bool(np.mean(along) > 0.3))
+    message = "train_from_scratch: expected steps along the gradients of forward_backward, got none, or others."
+    expect(np.mean(along) > 0.3, message)
+
+
+def flat(params):
+    return np.concatenate([params[name].ravel() for name in sorted(params)])
+
+
+@weight(2.5, needs=STEPS)
 def test_steps(submission, rng):
     """After each minibatch every parameter moves by −lr times its gradient; what the last step gives is returned.
 
@@ -203,7 +236,7 @@ def test_steps(submission, rng):
                 expect_close(value, expected, what, rtol=1e-5, atol=1e-6, evidence=False, hint=hint)
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_start(submission, rng):
     """Training starts from the parameters that are given."""
     params = make_params(rng)
@@ -212,7 +245,7 @@ def test_start(submission, rng):
         expect_close(run.steps[0].params[name], value, f"{name} at the first minibatch", rtol=1e-6)
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_number_of_steps(submission, rng):
     """An epoch has as many steps as whole minibatches fit into the training set, or one more for the rest."""
     for images, size, epochs in ((64, 16, 3), (60, 16, 2), (70, 35, 4)):
@@ -224,7 +257,7 @@ def test_number_of_steps(submission, rng):
         expect(right, f"{told}: expected {asked} steps, got {len(run.steps)}.")
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_minibatches(submission, rng):
     """Every minibatch holds batch_size training images with their own labels; only one for the rest may be smaller."""
     run = train(submission, rng, make_data(rng, 60), num_epochs=2, batch_size=16, lr=0.01)
@@ -237,7 +270,7 @@ def test_minibatches(submission, rng):
     expect(paired, "minibatches: expected training images with their own labels, got others.")
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_minibatches_are_random(submission, rng):
     """Minibatches are drawn anew in each epoch, and every training image is drawn sooner or later.
 
@@ -252,7 +285,7 @@ def test_minibatches_are_random(submission, rng):
     expect(len(set(batches)) == len(batches), "minibatches: expected other ones in each epoch, got the same again.")
 
 
-@weight(2)
+@weight(2, needs=STEPS)
 def test_loss_history(submission, rng):
     """loss_history holds the mean loss of the minibatches of each epoch."""
     run = train(submission, rng, **{**SMALL, "num_epochs": 4})
@@ -268,7 +301,7 @@ def test_loss_history(submission, rng):
     expect_close(came, expected, "loss_history", rtol=1e-5, evidence=False, hint="The mean of the epoch's losses.")
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_rest_of_an_epoch(submission, rng):
     """If a smaller minibatch ends the epoch, it counts in the averages, by its images or as one minibatch."""
     run = train(submission, rng, make_data(rng, 60), num_epochs=2, batch_size=16, lr=0.01)
@@ -281,7 +314,7 @@ def test_rest_of_an_epoch(submission, rng):
         expect_one_of(got, [by_images, by_batches], f"{name}, 60 images, batches of 16", rtol=1e-5)
 
 
-@weight(2)
+@weight(2, needs=STEPS)
 def test_train_acc_history(submission, rng):
     """train_acc_history holds the share of right answers in the minibatches of each epoch, by their scores."""
     run = train(submission, rng, **{**SMALL, "num_epochs": 4})
@@ -299,7 +332,7 @@ def test_train_acc_history(submission, rng):
     expect_close(came, expected, "train_acc_history", rtol=1e-5, evidence=False, hint=hint)
 
 
-@weight(2.5)
+@weight(2.5, needs=STEPS)
 def test_test_acc_history(submission, rng):
     """test_acc_history holds the accuracy on all test images at the end of each epoch, with dropout off.
 
@@ -322,7 +355,7 @@ def test_test_acc_history(submission, rng):
     expect_close(came, accuracy[count::count], "test_acc_history", rtol=1e-6, evidence=False, hint=hint)
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_whole_sets(submission, rng):
     """Large sets are used as a whole: minibatches come from all training images, the accuracy from all test images.
 
@@ -346,7 +379,7 @@ def test_whole_sets(submission, rng):
     expect_close(came, [accuracy], f"test_acc_history with {tests} test images", evidence=False, hint=hint)
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_defaults(submission, rng):
     """Unless told otherwise: 5 epochs, minibatches of 256, a learning rate of 0.5."""
     run = train(submission, rng, make_data(rng, 512))
@@ -358,7 +391,7 @@ def test_defaults(submission, rng):
     expect_close(after["W1"], step.params["W1"] - 0.5 * step.grads["W1"], "W1 after a step", rtol=1e-5, evidence=False)
 
 
-@weight(2)
+@weight(2, needs=STEPS)
 def test_it_learns(submission, rng):
     """The returned parameters answer images of three well separated classes, by the grader's own forward pass.
 

@@ -23,9 +23,12 @@ def chosen(submission):
     return found
 
 
-@weight(1)
+@weight(1, needs=("test_all_right_ones_are_chosen",))
 def test_nothing_wrong_is_chosen(submission):
-    """Only statements that narrow the gap are chosen, at least one."""
+    """Only statements that narrow the gap are chosen, at least one.
+
+    It counts only with all of them: one statement that is picked blindly is right as often as not.
+    """
     expect(chosen(submission) <= RIGHT, "gap_answers: expected right statements only, got a wrong one among them.")
 
 

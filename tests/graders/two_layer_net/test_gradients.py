@@ -2,11 +2,15 @@
 
 Judged twice: against the chain rule, and against central differences of the course's loss. The reference's scores and
 loss stand in, so that a wrong loss costs nothing here. Biases are not zero.
+
+All that is asked is backpropagation: every check needs that of the large net, which no trial of each weight comes
+through in time, and no answer without any work. A slip passes it: the direction of the gradient is enough.
 """
 
 import numpy as np
 
 from gradlab_staff.grading import (
+    alignment,
     array,
     central_differences,
     entries,
@@ -17,6 +21,7 @@ from gradlab_staff.grading import (
     observe,
     rel_error,
     stands_in,
+    time_limit,
     unpack,
     weight,
 )
@@ -28,6 +33,8 @@ def no_loss(params, X, y, reg):
 
 
 pytestmark = stands_in("compute_scores", dummies={"compute_loss": no_loss})
+
+BACKWARD = ("test_large_net",)
 
 SIZES = {"a small net": (4, 10, 3), "more classes than units": (6, 5, 9), "a square net": (7, 7, 7)}
 
@@ -62,7 +69,8 @@ def course_loss(params, X, y, reg):
 def chain_rule(params, X, y, reg=0.0):
     hidden = hidden_of(params, X)
     dscores = np.exp(log_softmax(hidden @ params["W2"] + params["b2"]))
-    dscores = (dscores - np.eye(params["b2"].size)[y]) / len(y)
+    dscores[np.arange(len(y)), y] -= 1
+    dscores /= len(y)
     dhidden = dscores @ params["W2"].T * (hidden > 0)
     grads = {"W1": X.T @ dhidden, "b1": dhidden.sum(axis=0), "W2": hidden.T @ dscores, "b2": dscores.sum(axis=0)}
     return {name: grad + (2 * reg * params[name] if name[0] == "W" else 0.0) for name, grad in grads.items()}
@@ -108,19 +116,19 @@ def judge_large(submission, rng, names):
         expect_close(grads[name], expected[name], f"gradient of {name}, large inputs, reg = 0", rtol=1e-6)
 
 
-@weight(2)
+@weight(2, needs=BACKWARD)
 def test_second_layer(submission, rng):
     """Without regularisation the gradients of W2 and b2 are right, for nets of several sizes."""
     judge_layer(submission, rng, ("W2", "b2"))
 
 
-@weight(3)
+@weight(3, needs=BACKWARD)
 def test_first_layer(submission, rng):
     """Without regularisation the gradients of W1 and b1 are right: they come back through W2 and ReLU."""
     judge_layer(submission, rng, ("W1", "b1"))
 
 
-@weight(3)
+@weight(3, needs=BACKWARD)
 def test_regulariser(submission, rng):
     """With regularisation the gradient of each weight gains the derivative of reg · W²."""
     params = random_params(rng, (4, 10, 3))
@@ -144,7 +152,7 @@ def hint_for(share):
     return "What is the derivative of reg times the sum of W²?"
 
 
-@weight(1)
+@weight(1, needs=BACKWARD)
 def test_biases_are_free(submission, rng):
     """Regularisation adds nothing to the gradients of the biases."""
     params = random_params(rng, (4, 10, 3))
@@ -157,7 +165,7 @@ def test_biases_are_free(submission, rng):
         expect_close(gained, np.zeros_like(gained), f"what the gradient of {name} gains by reg", atol=1e-8)
 
 
-@weight(2)
+@weight(2, needs=BACKWARD)
 def test_numerically(submission, rng):
     """The gradients are the slopes of the course's loss, by central differences, with regularisation.
 
@@ -182,7 +190,7 @@ def test_numerically(submission, rng):
         expect(close, message)
 
 
-@weight(1)
+@weight(1, needs=BACKWARD)
 def test_mean_over_the_batch(submission, rng):
     """Gradients are means over the batch: of 1 example, of 20, and of the same example ten times."""
     sizes = (4, 10, 3)
@@ -198,7 +206,7 @@ def test_mean_over_the_batch(submission, rng):
                 expect_close(grads[name], expected, f"gradient of {name}, {what}", rtol=1e-6)
 
 
-@weight(0.5)
+@weight(0.5, needs=BACKWARD)
 def test_calls_leave_no_trace(submission, rng):
     """Computing gradients leaves the parameters as they were, and a second call gives the same."""
     params = random_params(rng, (4, 10, 3))
@@ -214,10 +222,37 @@ def test_calls_leave_no_trace(submission, rng):
     expect(not more, f"params: expected the four parameters and nothing else, got {more} too.")
 
 
-@weight(0.5)
+@weight(0.5, needs=BACKWARD)
 def test_keys(submission, rng):
     """The gradients are a dict with the keys of params: one for each parameter, and nothing else."""
     params = random_params(rng, (4, 10, 3))
     _, grads = unpack(net_with(submission, params).loss(*example(rng, (4, 10, 3), 8), 0.1), ("loss", "grads"), "loss")
     more = ", ".join(str(name)[:30] for name in entries(grads, "grads", params) if name not in params)
     expect(not more, f"grads: expected the keys of params and no others, got {more} too.")
+
+
+LARGE = 8000, 130, 4000
+"""A million weights in W1: who tries each of them sums a softmax of 4,000 classes two million times at the least."""
+
+
+@weight(0.5)
+@time_limit(20)
+def test_large_net(submission, rng):
+    """The gradients of a net of a million weights come in time, by backpropagation, and point roughly the right way.
+
+    Of W1 the direction is judged, up to its sign: 0.5 is far above what any other array has (0.001), and below what
+    gradients with a slip have. The net is sure of a wrong class, so that two classes count in the gradient. Loops over
+    all weights take 3 s of 20, differences by each weight minutes.
+    """
+    params = random_params(rng, LARGE)
+    params["W2"] *= 30
+    X, y = example(rng, LARGE, 2)
+    y = (hidden_of(params, X) @ params["W2"] + params["b2"]).argmin(axis=1)
+    _, grads = unpack(net_with(submission, params).loss(X, y, 0.0), ("loss", "grads"), "loss(X, y, reg)")
+    grad = array(entries(grads, "grads", ["W1"])["W1"], params["W1"].shape, "gradient of W1, a large net")
+    used = hidden_of(params, X).any(axis=0)
+    alike = alignment(grad[:, used], chain_rule(params, X, y)["W1"][:, used])
+    observe(alike=bool(alike > 0.5))
+    expect(
+        alike > 0.5, "gradient of W1, a large net: expected the loss's, got an array that has little in common with it."
+    )

@@ -28,6 +28,8 @@ def no_gradients(params, X, y, reg):
 pytestmark = stands_in("compute_scores", dummies={"compute_gradients": no_gradients})
 
 
+ANSWERS = ("test_loss_follows",)
+
 SIZES = {"a small net": (4, 10, 3), "a wide net": (6, 21, 8)}
 
 
@@ -85,7 +87,27 @@ def gain_of(submission, params, X, y, reg):
     return with_reg - loss_of(net, X, y, 0.0)
 
 
-@weight(3)
+@weight(0.2)
+def test_loss_follows(submission, rng):
+    """The loss follows from what it is told: alike for the same, another for other examples, and for other weights."""
+    params, (X, y) = random_params(rng, (4, 10, 3)), example(rng, (4, 10, 3), 7)
+    other = example(rng, (4, 10, 3), 7)
+    losses = [
+        loss_of(net_with(submission, one), *examples, 0.1)
+        for one, examples in (
+            (params, (X, y)),
+            (params, (X, y)),
+            (params, other),
+            ({**params, "W2": 2 * params["W2"]}, (X, y)),
+        )
+    ]
+    first, again, *others = losses
+    observe(follows=bool(np.isclose(first, again) and not np.isclose(first, others).any()))
+    expect(np.isclose(first, again), "loss: expected the same for the same examples and weights, got another.")
+    expect(not np.isclose(first, others).any(), "loss: expected another for other examples and weights, got the same.")
+
+
+@weight(3, needs=ANSWERS)
 def test_softmax_loss(submission, rng):
     """Without regularisation the loss is the softmax loss, the mean over the batch, for batches of 1, 5 and 12."""
     for name, sizes in SIZES.items():
@@ -96,7 +118,7 @@ def test_softmax_loss(submission, rng):
             expect_close(got, data_loss(params, X, y), f"loss of {name}, {count} examples, reg = 0", rtol=1e-7)
 
 
-@weight(3)
+@weight(3, needs=ANSWERS)
 def test_regulariser(submission, rng):
     """With regularisation the loss gains reg times the sum of all squared weights, no one half, no bias."""
     for name, sizes in SIZES.items():
@@ -117,7 +139,7 @@ def hint_for(share):
     return "Count the squares of W1 and W2 only, each once."
 
 
-@weight(1.5)
+@weight(1.5, needs=ANSWERS)
 def test_biases_are_free(submission, rng):
     """Large biases add nothing to the regulariser."""
     sizes = (4, 10, 3)
@@ -132,7 +154,7 @@ def test_biases_are_free(submission, rng):
     expect_close(gained, squares(params, "W1", "W2"), "the regulariser with large biases", rtol=1e-7)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_both_layers_count(submission, rng):
     """The weights of each layer count: the large ones of one layer are felt, whichever it is."""
     for large in ("W1", "W2"):
@@ -144,7 +166,7 @@ def test_both_layers_count(submission, rng):
         expect_close(gained, 0.3 * squares(params, "W1", "W2"), f"the regulariser with a large {large}", rtol=1e-7)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_regulariser_is_no_mean(submission, rng):
     """The regulariser does not depend on the number of examples."""
     sizes = (4, 10, 3)
@@ -156,7 +178,7 @@ def test_regulariser_is_no_mean(submission, rng):
         expect_close(got, expected, f"loss of {count} examples, with reg", rtol=1e-7)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_sure_and_wrong(submission, rng):
     """A net that is sure (scores some 30 apart) pays little where it is right, and much where it is wrong."""
     sizes = (4, 10, 3)
@@ -169,7 +191,7 @@ def test_sure_and_wrong(submission, rng):
         expect_close(got, data_loss(params, X, y), f"loss where the net is sure and {name}", rtol=1e-6)
 
 
-@weight(0.5)
+@weight(0.5, needs=ANSWERS)
 def test_parameters_stay(submission, rng):
     """Computing the loss leaves the parameters as they were, and a second call gives the same."""
     sizes = (4, 10, 3)

@@ -6,6 +6,8 @@ from gradlab_staff.grading import array, entries, expect, function, instance, ob
 
 pytestmark = stands_in("compute_scores")
 
+ANSWERS = ("test_labels_follow",)
+
 
 def random_params(rng, sizes):
     """Weights and biases that leave about half of the hidden units active; no bias is near zero."""
@@ -48,7 +50,19 @@ def often_at_an_end(lead):
     return max((lead >= 0).all(axis=1).mean(), (lead <= 0).all(axis=1).mean()) > 0.5
 
 
-@weight(3)
+@weight(0.1)
+def test_labels_follow(submission, rng):
+    """The labels follow from the examples: alike for the same ones, and not one and the same for all."""
+    params, X = random_params(rng, (5, 20, 12)), rng.standard_normal((60, 5))
+    predict = function(net_with(submission, params).predict, "predict")
+    first, again = (array(predict(X), what="labels") for _ in range(2))
+    follows = np.array_equal(first, again), len(np.unique(first)) > 1
+    observe(follows=all(follows))
+    expect(follows[0], "labels: expected the same for the same examples, got others.")
+    expect(follows[1], "labels: expected several classes for 60 examples, got one for all.")
+
+
+@weight(3, needs=ANSWERS)
 def test_predictions(submission, rng):
     """Each example's label is the class with the highest score, one label for each example."""
     for sizes, count in (((5, 20, 4), 30), ((6, 20, 12), 7)):
@@ -56,14 +70,14 @@ def test_predictions(submission, rng):
         judge(submission, params, X, f"labels of {count} examples, {sizes[2]} classes")
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_as_many_examples_as_classes(submission, rng):
     """It is the best class of each example, not the best example of each class."""
     params, X = random_params(rng, (5, 20, 9)), rng.standard_normal((9, 5))
     judge(submission, params, X, "labels of 9 examples, 9 classes")
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_scores_below_zero(submission, rng):
     """It is the highest score, also where all are negative, and not the largest in absolute value."""
     params, X = random_params(rng, (5, 20, 6)), rng.standard_normal((25, 5))
@@ -71,7 +85,7 @@ def test_scores_below_zero(submission, rng):
     judge(submission, params, X, "labels where all scores are negative")
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_scores_of_any_size(submission, rng):
     """It is the highest score, whether all scores are very low, very high, or all but equal."""
     params, X = random_params(rng, (5, 20, 6)), rng.standard_normal((25, 5))
@@ -84,7 +98,7 @@ def test_scores_of_any_size(submission, rng):
     judge(submission, near, X, "labels where scores are all but equal", hint)
 
 
-@weight(0.5)
+@weight(0.5, needs=ANSWERS)
 def test_parameters_stay(submission, rng):
     """Predicting leaves the parameters as they were."""
     params, X = random_params(rng, (5, 20, 6)), rng.standard_normal((7, 5))
@@ -97,7 +111,7 @@ def test_parameters_stay(submission, rng):
     expect(not more, f"params: expected the four parameters and nothing else, got {more} too.")
 
 
-@weight(0.5)
+@weight(0.5, needs=ANSWERS)
 def test_ties_and_single_examples(submission, rng):
     """A single example gives one label; of classes with equal scores any will do."""
     params = random_params(rng, (5, 20, 6))

@@ -5,7 +5,9 @@ The grader sets the parameters itself, with biases that are not zero, and compar
 
 import numpy as np
 
-from gradlab_staff.grading import array, entries, expect, expect_close, function, instance, observe, weight
+from gradlab_staff.grading import alignment, array, entries, expect, expect_close, function, instance, observe, weight
+
+ANSWERS = ("test_scores_follow",)
 
 SIZES = {"a small net": (4, 10, 3), "more classes than units": (6, 5, 9), "a square net": (7, 7, 7)}
 
@@ -37,7 +39,30 @@ def scores_of(net, X):
     return function(net.loss, "loss")(X)
 
 
-@weight(3)
+@weight(0.2)
+def test_scores_follow(submission, rng):
+    """The scores follow from the examples and the parameters: they have something in common with the right ones.
+
+    Numbers that do not depend on both have 0.02 in common with them, scores with a slip more than 0.2.
+    """
+    params, X = random_params(rng, (20, 30, 10)), rng.standard_normal((200, 20))
+    right = forward(params, X)
+    got = array(scores_of(net_with(submission, params), X), right.shape, "scores")
+    alike = alignment(centred(got), centred(right))
+    observe(alike=bool(alike > 0.2))
+    expect(
+        alike > 0.2,
+        "scores: expected those of these examples and parameters, got what has little to do with them.",
+    )
+
+
+def centred(scores):
+    """Scores less the mean of each example and of each class: what is left depends on both."""
+    scores = scores - scores.mean(axis=1, keepdims=True)
+    return scores - scores.mean(axis=0)
+
+
+@weight(3, needs=ANSWERS)
 def test_scores(submission, rng):
     """The scores are those of affine, ReLU, affine, for nets of several sizes."""
     for name, sizes in SIZES.items():
@@ -47,7 +72,7 @@ def test_scores(submission, rng):
         expect_close(got, forward(params, X), f"scores of {name}", rtol=1e-7, hint=hint)
 
 
-@weight(2)
+@weight(2, needs=ANSWERS)
 def test_hidden_biases(submission, rng):
     """b1 is added before ReLU: it decides which units are active."""
     params = random_params(rng, (5, 9, 4))
@@ -55,7 +80,7 @@ def test_hidden_biases(submission, rng):
     expect_close(got, forward(params, np.zeros((3, 5))), "scores of examples of zeros", rtol=1e-7)
 
 
-@weight(2)
+@weight(2, needs=ANSWERS)
 def test_scores_below_zero(submission, rng):
     """Scores may be negative: the second layer has no ReLU and no softmax."""
     params, X = random_params(rng, (5, 9, 4)), rng.standard_normal((6, 5))
@@ -63,7 +88,7 @@ def test_scores_below_zero(submission, rng):
     expect_close(scores_of(net_with(submission, params), X), forward(params, X), "scores below zero", rtol=1e-7)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_all_units_inactive(submission, rng):
     """Where every hidden unit is inactive the scores are b2."""
     params, X = random_params(rng, (5, 9, 4)), rng.standard_normal((6, 5))
@@ -72,14 +97,14 @@ def test_all_units_inactive(submission, rng):
     expect_close(got, np.tile(params["b2"], (6, 1)), "scores with no active unit", rtol=1e-7)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_large_inputs(submission, rng):
     """Inputs as large as pixels, up to 255, work."""
     params, X = random_params(rng, (30, 12, 10)), rng.integers(0, 256, (5, 30)).astype(np.float64)
     expect_close(scores_of(net_with(submission, params), X), forward(params, X), "scores of pixels", rtol=1e-7)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_one_example(submission, rng):
     """A batch of one example gives one row, and each example's scores depend on it alone."""
     params, X = random_params(rng, (5, 9, 4)), rng.standard_normal((6, 5))
@@ -88,7 +113,7 @@ def test_one_example(submission, rng):
     expect_close(scores_of(net, X[::-1].copy()), expected[::-1], "scores in reverse order", rtol=1e-7)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_parameters_stay(submission, rng):
     """Computing scores leaves the parameters as they were."""
     params, X = random_params(rng, (5, 9, 4)), rng.standard_normal((6, 5))

@@ -12,7 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from gradlab_staff.grading import array, entries, expect, expect_close, function, number, observe, weight
+from gradlab_staff.grading import alignment, array, entries, expect, expect_close, function, number, observe, weight
+
+STEPS = ("test_training_moves_the_net",)
 
 MANY = 1201  # validation examples: a prime, so that no smaller part of them has the same accuracy
 SHAPES = {"W1": (4, 6), "b1": (6,), "W2": (6, 3), "b2": (3,)}
@@ -184,10 +186,31 @@ def train(submission, rng, data=None, **options) -> Training:
     return Training(data, net, stats)
 
 
+# --- Does it train at all? -----------------------------------------------------------------------------
+
+
+@weight(0.3)
+def test_training_moves_the_net(submission, rng):
+    """Training moves the parameters along the gradients that the net gives, one way or the other.
+
+    Of 51 parameters, noise lies within 45 degrees of the gradient once in 10 million steps.
+    """
+    run = train(submission, rng)
+    places = [*(step.params for step in run.steps), run.net.params]
+    moves = [{name: before[name] - after[name] for name in SHAPES} for before, after in pairwise(places)]
+    along = [alignment(flat(move), flat(step.grads)) > 0.7 for move, step in zip(moves, run.steps, strict=True)]
+    observe(along=bool(np.mean(along) > 0.3))
+    expect(np.mean(along) > 0.3, "train: expected steps along the gradients of net.loss, got none, or others.")
+
+
+def flat(params):
+    return np.concatenate([params[name].ravel() for name in SHAPES])
+
+
 # --- Minibatches ---------------------------------------------------------------------------------------
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_number_of_iterations(submission, rng):
     """There are num_iters iterations, each with one minibatch."""
     for asked in (1, 7, 12):
@@ -196,7 +219,7 @@ def test_number_of_iterations(submission, rng):
         expect(came == asked, f"num_iters = {asked}: expected as many minibatches, got {came}.")
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_few_examples(submission, rng):
     """Where the training set is smaller than batch_size, training goes on: an epoch is one iteration then."""
     run = train(submission, rng, make_data(rng, train=6), learning_rate_decay=0.97, num_iters=30)
@@ -216,7 +239,7 @@ def test_few_examples(submission, rng):
     expect_close(rates, 0.2 * 0.97 ** np.arange(30), "learning rates, epochs of 1 iteration", rtol=1e-6, evidence=False)
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_minibatches(submission, rng):
     """Every minibatch holds batch_size training examples, each with its own label."""
     for size in (10, 4):
@@ -233,7 +256,7 @@ def test_minibatches(submission, rng):
         expect(paired, "minibatches: expected each example with its own label, got others. Are X and y indexed alike?")
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_minibatches_are_random(submission, rng):
     """Each iteration draws its minibatch at random from all of the training set.
 
@@ -260,7 +283,7 @@ def test_minibatches_are_random(submission, rng):
     expect(different > 140, message + " Draw the rows anew, and each by itself.")
 
 
-@weight(1)
+@weight(1, needs=STEPS)
 def test_reg_is_passed_on(submission, rng):
     """The loss is asked for with the reg that was given."""
     for reg in (0.3, 0.0):
@@ -284,19 +307,19 @@ def judge_steps(submission, rng, names):
                 expect_close(after[name], expected, f"{name} after a step", rtol=1e-6, hint=hint, evidence=False)
 
 
-@weight(2)
+@weight(2, needs=STEPS)
 def test_steps_of_the_weights(submission, rng):
     """At each iteration the weights W1 and W2 move downhill by learning_rate times their gradient."""
     judge_steps(submission, rng, ("W1", "W2"))
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_steps_of_the_biases(submission, rng):
     """At each iteration the biases b1 and b2 move downhill by learning_rate times their gradient."""
     judge_steps(submission, rng, ("b1", "b2"))
 
 
-@weight(2)
+@weight(2, needs=STEPS)
 def test_decay(submission, rng):
     """The learning rate is multiplied by learning_rate_decay once an epoch: of 4 iterations here, and of 2 and 10."""
     for size, decay, iterations in ((10, 0.5, 14), (20, 0.8, 9), (4, 0.9, 33)):
@@ -314,7 +337,7 @@ def test_decay(submission, rng):
 # --- Histories -----------------------------------------------------------------------------------------
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_loss_history(submission, rng):
     """loss_history holds the loss of each minibatch, in order."""
     run = train(submission, rng)
@@ -352,7 +375,7 @@ def judge_history(run, name, accepted, of):
         expect(fits, f"{name}: {told} in epoch {entry + 1}. It should be the share of right predictions on {of}.")
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_val_acc_history(submission, rng):
     """val_acc_history holds, once an epoch, the share of validation examples that the net predicts rightly."""
     run = train(submission, rng, make_data(rng, val=MANY))
@@ -363,7 +386,7 @@ def test_val_acc_history(submission, rng):
     judge_history(run, "val_acc_history", accepted, "all validation examples")
 
 
-@weight(1.5)
+@weight(1.5, needs=STEPS)
 def test_train_acc_history(submission, rng):
     """train_acc_history holds, once an epoch, the share of right predictions on the minibatch, or on all examples."""
     run = train(submission, rng, make_data(rng, train=80), batch_size=20)

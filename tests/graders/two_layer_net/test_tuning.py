@@ -20,6 +20,7 @@ import numpy as np
 
 from gradlab_staff.grading import (
     CheckFailed,
+    alignment,
     array,
     attempt,
     entries,
@@ -35,6 +36,8 @@ from gradlab_staff.grading import (
 )
 
 pytestmark = stands_in("TwoLayerNet", calls=50_000)  # a training of one's own asks for each minibatch's loss
+
+LEARNS = ("test_the_net_learns",)
 
 GOAL, HALF_WAY = 0.7, 0.35
 """Full marks, and some. The instructor sets them for the data in use: these; 0.48 is asked on all of CIFAR-10."""
@@ -114,7 +117,25 @@ def judge_choice(submission, params, accuracies, val):
     return measured
 
 
-@weight(1)
+@weight(0.2)
+def test_the_net_learns(submission, rng):
+    """best_net has learnt something, however little: its scores have something in common with the labels.
+
+    Over examples that it never saw: 0 ± 0.03 for nets that were never trained, and 0.16 or more after 400 iterations
+    at a learning rate of 1e-4, which is too small.
+    """
+    world = World(rng)
+    params, _ = search(submission, world.draw(2000), world.draw(500), 400)
+    X, y = world.draw(4000)
+    with np.errstate(all="ignore"):
+        scores = np.maximum(X @ params["W1"] + params["b1"], 0) @ params["W2"] + params["b2"]
+        scores -= scores.mean(axis=1, keepdims=True)
+        alike = alignment(scores - scores.mean(axis=0), np.eye(C)[y] - 1 / C)
+    observe(learns=bool(alike > 0.125))
+    expect(alike > 0.125, "best_net: expected a trained net, got one whose scores have nothing to do with the labels.")
+
+
+@weight(1, needs=LEARNS)
 def test_result(submission, rng):
     """tune returns the best net and the accuracies of at least four settings, for data of any number of features."""
     world = World(rng)
@@ -186,7 +207,7 @@ def told(method, call):
     return bound.arguments
 
 
-@weight(1)
+@weight(1, needs=LEARNS)
 @stands_in()
 def test_num_iters_is_passed_on(submission, reference, rng):
     """Nets are trained for the number of iterations that tune is told."""
@@ -199,7 +220,7 @@ def test_num_iters_is_passed_on(submission, reference, rng):
         expect(not settings or num_iters in counts, message + " Pass num_iters on to net.train.")
 
 
-@weight(1)
+@weight(1, needs=LEARNS)
 @stands_in()
 def test_settings_differ(submission, reference, rng):
     """At least four settings are tried, and they differ in more than luck.
@@ -227,7 +248,7 @@ def differ(settings):
 # --- What comes out ------------------------------------------------------------------------------------
 
 
-@weight(2)
+@weight(2, needs=LEARNS)
 @time_limit(120)
 def test_the_best_net_is_kept(submission, rng):
     """best_net is the one with the highest validation accuracy, and results holds these accuracies."""
@@ -242,7 +263,7 @@ def test_the_best_net_is_kept(submission, rng):
     expect(claimed >= measured - SLACK, f"results: {least}.")
 
 
-@weight(2)
+@weight(2, needs=LEARNS)
 @time_limit(120)
 def test_validation_data_choose(submission, rng):
     """The validation data choose the net: they are not trained on, and training accuracy does not count.
@@ -271,14 +292,14 @@ def judge_goal(submission, rng, goal):
     expect(reached >= goal, f"{message} Try other learning rates first: some factors of 2 to 10 up and down.")
 
 
-@weight(1)
+@weight(1, needs=LEARNS)
 @time_limit(120)
 def test_half_way(submission, rng):
     """The search finds a net that learns something: it is right for 35 % of the examples."""
     judge_goal(submission, rng, HALF_WAY)
 
 
-@weight(4)
+@weight(4, needs=LEARNS)
 @time_limit(120)
 def test_goal(submission, rng):
     """The search finds a net that reaches the goal: it is right for 70 % of the grader's examples."""

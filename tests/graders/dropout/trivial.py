@@ -1,0 +1,79 @@
+"""Answers without any work, in ways that no rule makes: the audit has each of them earn nothing."""
+
+from gradlab_staff.audit import changed, trivial
+
+
+@trivial(exercise="update_rules")
+def weights_that_stay() -> str:
+    """No step, and the config as it came."""
+    return """
+def sgd_momentum(w, dw, config=None):
+    return w, config or {"learning_rate": 1e-2, "momentum": 0.9, "velocity": np.zeros_like(w)}
+
+
+def rmsprop(w, dw, config=None):
+    return w, config or {"learning_rate": 1e-2, "decay_rate": 0.99, "epsilon": 1e-8, "cache": np.zeros_like(w)}
+
+
+def adam(w, dw, config=None):
+    start = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "t": 0}
+    return w, config or {**start, "m": np.zeros_like(w), "v": np.zeros_like(w)}
+"""
+
+
+_STEPS = "self.model.params[name], self.optim_configs[name] = self.update_rule(w, grads[name], config)"
+
+
+@trivial(exercise="solver")
+def never_steps() -> str:
+    """Minibatches, losses and accuracies of a model that stays as it is."""
+    return changed(__file__, "solver", (_STEPS, "pass"))
+
+
+@trivial(exercise="solver")
+def noise_in_the_place_of_steps() -> str:
+    """The parameters move, and not by the gradient."""
+    return changed(
+        __file__, "solver", (_STEPS, "self.model.params[name] = w + 0.1 * np.random.standard_normal(np.shape(w))")
+    )
+
+
+@trivial(exercise="overfit_small_data")
+def rates_of_the_lecture() -> str:
+    """Numbers that are often read: a default learning rate, a default scale."""
+    return """
+overfit_learning_rate = 1e-3
+overfit_weight_scale = 1e-2
+"""
+
+
+def _experiment(after: str) -> str:
+    return f"""
+def regularization_experiment(data, dropouts=(1, 0.25), hidden_dim=500, num_epochs=25):
+    solvers = {{}}
+    for dropout in dropouts:
+        net = FullyConnectedNet([hidden_dim], dropout=dropout)
+        settings = {{"update_rule": "adam", "optim_config": {{"learning_rate": 5e-4}}, "verbose": False}}
+        solvers[dropout] = solver = Solver(net, data, num_epochs=num_epochs, batch_size=100, **settings)
+        {after}
+    return solvers
+"""
+
+
+@trivial(exercise="regularization_experiment")
+def untrained_solvers() -> str:
+    """Solvers as they were made."""
+    return _experiment("pass")
+
+
+@trivial(exercise="regularization_experiment")
+def invented_histories() -> str:
+    """Solvers as they were made, with histories of the right lengths; the last biases no zeros."""
+    return _experiment(
+        """steps = max(len(data["y_train"]) // 100, 1) * num_epochs
+        solver.loss_history = list(np.linspace(2.3, 1.0, steps))
+        solver.train_acc_history = list(np.linspace(0.1, 0.9, num_epochs + 1))
+        solver.val_acc_history = list(np.linspace(0.1, 0.5, num_epochs + 1))
+        solver.best_params = net.params
+        net.params = {**net.params, "b2": net.params["b2"] + 5e-4}"""
+    )
