@@ -15,7 +15,7 @@ MAX_SOURCE_CHARS = 32 << 10
 
 _MAX_LINES = 100
 _MAX_TIMES = 20
-"""How often a cell is parsed while its IPython syntax is looked for: at each line the statement around it, once more."""
+"""How often a cell is parsed while its IPython syntax is looked for: at each line the statement around it."""
 _OTHER_LANGUAGES = frozenset(
     (
         *("!", "bash", "sh", "script", "system", "sx", "cmd", "powershell", "perl", "ruby", "R", "julia", "fortran"),
@@ -92,8 +92,8 @@ def plain_python(source: str) -> str | None:
 def parse(source: str, filename: str = "<cell>") -> ast.Module:
     """Return the syntax tree of a cell, as IPython parses it: ``await`` may stand at its top level.
 
-    It is not compiled: twenty ``try: … finally:`` in each other, 800 characters, take Python's compiler 6 s and 1.5 GiB,
-    and twice as much for each more. What only the compiler refuses, the host does, within its limits.
+    It is not compiled: twenty ``try: … finally:`` in each other, 800 characters, take Python's compiler 6 s and 1.5
+    GiB, and twice as much for each more. What only the compiler refuses, the host does, within its limits.
 
     Raises
     ------
