@@ -144,6 +144,23 @@ def _converse(random_: random.Random, trusted: dict[str, Any], counts: Counts) -
     return "answered"
 
 
+X, y = np.ones((3, 4)), np.zeros(3, int)
+PARAMS = {"W1": np.ones((4, 5)), "b1": np.zeros(5), "W2": np.ones((5, 3)), "b2": np.zeros(3)}
+_CALLS: dict[str, tuple[str, list[Any]]] = {
+    "compute_scores": ("__call__", [PARAMS, X]),
+    "compute_loss": ("__call__", [PARAMS, X, y, 0.1]),
+    "compute_gradients": ("__call__", [PARAMS, X, y, 0.1]),
+    "TwoLayerNet": ("__init__", [4, 5, 3]),
+    "dropout_forward": ("__call__", [X, {"mode": "train", "p": 0.5}]),
+    "dropout_backward": ("__call__", [X, ({"mode": "train", "p": 0.5}, X)]),
+    "sgd_momentum": ("__call__", [X, X]),
+    "adam": ("__call__", [X, X]),
+    "FullyConnectedNet": ("__init__", [[5], 4, 3]),
+    "dropout": ("__call__", [X, 0.5]),
+}
+"""By what stands in: a right call."""
+
+
 class _Token:
     """Something that stays in the sandbox, under a token that may be none."""
 
@@ -173,7 +190,7 @@ class _Host:
             [],
             "\ud800",
         ]
-        self.instances = len(trusted)
+        self.known = list(trusted)
 
     def serve(self) -> None:
         """Answer until the other side has had enough."""
@@ -195,16 +212,16 @@ class _Host:
 
     def _send(self, message: Any) -> None:
         frame = bytearray(b"".join(map(bytes, encode(message, lambda token: token.token))))
-        if self.random.random() < 0.02:
+        if self.random.random() < 0.01:
             frame[self.random.randrange(len(frame))] = self.random.randrange(256)
         self.connection.sendall(frame)
         self.sent += 1
 
     def _message(self) -> Any:
         choose = self.random.random()
-        if choose < 0.45:
+        if choose < 0.6:
             return self._right()
-        if choose < 0.9:
+        if choose < 0.95:
             message = self._right()
             for _ in range(self.random.randint(1, 3)):
                 self._spoil(message)
@@ -220,32 +237,16 @@ class _Host:
         )
 
     def _right(self) -> dict[str, Any]:
-        """Return a call as an honest student's would be."""
-        number = self.random.randint(1, self.instances + 3)
-        X, y = np.ones((3, 4)), np.zeros(3, int)
-        params = {"W1": np.ones((4, 5)), "b1": np.zeros(5), "W2": np.ones((5, 3)), "b2": np.zeros(3)}
-        args = self.random.choice(
-            (
-                [params, X],
-                [params, X, y, 0.1],
-                [X, {"mode": "train", "p": 0.5}],
-                [X, X, {}],
-                [4, 5, 3],
-                [[5], 4, 3],
-                [X],
-                [X, y],
-                [0.5],
-                [],
-            )
-        )
-        state = {self.random.randint(1, self.instances + 3): {"params": params}} if self.random.random() < 0.5 else {}
-        return {
-            "callback": number,
-            "method": self.random.choice(self.methods),
-            "args": copy.deepcopy(args),
-            "kwargs": {},
-            "states": state,
-        }
+        """Return a call as an honest student's would be: to what stands in, or to an instance that was made of it."""
+        made = len(self.known) + self.random.randint(1, 2)
+        if self.random.random() < 0.3:
+            number, method, args = made, "loss", [X, y]
+        else:
+            at = self.random.randrange(len(self.known))
+            number, (method, args) = at + 1, _CALLS[self.known[at]]
+        states = {made: {"params": PARAMS}} if self.random.random() < 0.5 else {}
+        message = {"callback": number, "method": method, "args": args, "kwargs": {}, "states": states}
+        return copy.deepcopy(message)
 
     def _spoil(self, message: dict[str, Any]) -> None:
         key = self.random.choice(("callback", "method", "args", "kwargs", "states", "states", "inner", "gone"))
