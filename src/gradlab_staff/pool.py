@@ -19,7 +19,7 @@ from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, Thre
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Pool", "Worker", "WorkerDiedError", "WorkerError", "WorkerTimedOutError"]
+__all__ = ["Pool", "Worker", "WorkerDiedError", "WorkerError", "WorkerTimedOutError", "limit_memory"]
 
 MEMORY_MIB = 4096
 """Bounds what a submission can make the trusted side spend through calls back."""
@@ -192,5 +192,15 @@ def _be_a_worker() -> None:
     if parent is not None and os.getppid() != parent.pid:  # it ended before it was asked for
         os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MIB << 20, hard))
+    limit_memory()
+
+
+def limit_memory() -> tuple[int, int]:
+    """Limit this process's memory to `MEMORY_MIB`, and return the limits that it had; also where pytest is run by hand.
+
+    What a submission sends is made Python objects here: without a limit it could have the machine run out of memory.
+    """
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    most = [limit for limit in before if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_AS, (min([MEMORY_MIB << 20, *most]), before[1]))
+    return before

@@ -1,8 +1,10 @@
-"""``make fuzz``: the trusted side's decoder, and the reader of notebooks, under inputs that nobody would send.
+"""``make fuzz``: the trusted side's decoder, intake and stand-ins, under inputs that nobody would send.
 
 Four kinds of frames: random bytes; valid trees of any shape, with odd leaves; encoded values with a few bytes changed; and
 trees made to be as large as a frame may hold. Nothing may be raised but `CodecError`, and nothing may take more memory
 than the stated bound. Nothing is run: neither side of the codec has anything that could.
+
+Notebooks: `fuzz_plans`. Hosts that talk to stand-ins: `fuzz_standins`. The seed is printed: with it the same inputs come.
 """
 
 # It reports by printing; its tables are as wide as they are.
@@ -10,6 +12,7 @@ than the stated bound. Nothing is run: neither side of the codec has anything th
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import random
@@ -24,6 +27,8 @@ from typing import Any
 
 import msgpack
 import numpy as np
+from fuzz_plans import fuzz_plans, holes_of_a_release
+from fuzz_standins import fuzz_stand_ins
 
 from gradlab_staff.course import Assignment, Course
 from gradlab_staff.host.codec import DECODED_BYTES, HEADER, MAX_TREE, CodecError, decode, encode, frame_lengths
@@ -195,11 +200,31 @@ def _break(random_: random.Random, content: dict[str, Any]) -> None:
         content["cells"].insert(random_.randrange(len(content["cells"])), random_.choice([*content["cells"], *ODD]))
 
 
-def main() -> int:
-    """Fuzz within two minutes or so, and print the counts."""
-    count = int(sys.argv[1]) if sys.argv[1:] else 240_000
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+def main(arguments: list[str] | None = None) -> int:
+    """Fuzz within a few minutes, and print the counts."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--seed", type=int, default=random.SystemRandom().randrange(2**32), help="to have the same again"
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each of the four parts (default: 60)")
+    options = parser.parse_args(arguments)
+    print(f"--seed {options.seed}", flush=True)
+    course = Course.find(Path(__file__).parent)
+    assignments = [course.assignment(name) for name in course.assignments]
+    holes = [*_frames(options), *_broken_notebooks(options, course)]
+    holes += [hole for assignment in assignments for hole in holes_of_a_release(assignment)]
+    plans = fuzz_plans(assignments, options.seed, seconds=options.seconds)
+    print(f"plans: {plans.notebooks} notebooks, {plans.readable} readable, {plans.statements} solution cells or statements "
+          f"planned, {plans.tokens} answers found again; the slowest took {plans.slowest_s:.1f} s", flush=True)  # fmt: skip
+    talks = fuzz_stand_ins(assignments, options.seed, seconds=options.seconds)
+    print(f"stand-ins: {talks.conversations} conversations, {talks.messages} messages, {talks.answered} calls answered; "
+          f"ended in {dict(sorted(talks.ended.items()))}")  # fmt: skip
+    holes += plans.holes + talks.holes
+    print("\n".join(holes) or "no holes")
+    return 1 if holes else 0
+
+
+def _frames(options: argparse.Namespace) -> Iterator[str]:
     bound = DECODED_BYTES / 2**20 + 128  # and the buffers twice
     costs = list(heaviest_frames())
     worst, slowest = max(costs, key=lambda cost: cost[1]), max(costs, key=lambda cost: cost[2])
@@ -207,13 +232,29 @@ def main() -> int:
         f"heaviest frame: {worst[0]}, {worst[1]:.0f} MiB of {bound:.0f}; slowest: {slowest[0]}, {slowest[2]:.1f} s traced"
     )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    held = fuzz_decoder(count, seed)
+    count = held = 0
+    until = time.monotonic() + options.seconds
+    while time.monotonic() < until:
+        held += fuzz_decoder(4000, options.seed + count)
+        count += 4000
     grown_mib = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(f"decoder: {count} inputs, {held} held a value, the others were refused; memory grew by {grown_mib:.0f} MiB")
-    assignment = Course.find(Path(__file__).parent).assignment("dropout")
-    notebooks = count // 1000
-    print(f"notebooks: {notebooks} inputs, {fuzz_notebooks(assignment, notebooks, seed)} readable, nothing raised")
-    return 1 if worst[1] > bound or grown_mib > 64 else 0
+    print(f"decoder: {count} inputs, {held} held a value; memory grew by {grown_mib:.0f} MiB", flush=True)
+    if worst[1] > bound:
+        yield f"{worst[0]}: {worst[1]:.0f} MiB"
+    if grown_mib > 64:
+        yield f"decoder: memory grew by {grown_mib:.0f} MiB"
+
+
+def _broken_notebooks(options: argparse.Namespace, course: Course) -> Iterator[str]:
+    count = readable = 0
+    until = time.monotonic() + options.seconds
+    while time.monotonic() < until:
+        try:
+            readable += fuzz_notebooks(course.assignment("dropout"), 20, options.seed + count)
+        except Exception as error:  # noqa: BLE001 (any is what this looks for)
+            yield f"notebooks, seed {options.seed + count}: {type(error).__name__}: {error}"
+        count += 20
+    print(f"notebooks: {count} inputs, {readable} readable", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,6 @@
 """Text from a submission, made fit for terminals, pages and JSON."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from tiny_course import instructor_cells, make_course, solve, submit
 
 from gradlab_staff.text import clean, one_line
 
@@ -39,43 +33,3 @@ def test_one_line_is_one_line():
     """Of printable characters."""
     assert one_line("a\n\x1b[31m b\u202e\tc") == "a [31m b c"
     assert one_line("x" * 500, 10) == "x" * 9 + "…"
-
-
-SPOILT = "\x1b]0;owned\x07\x1b[2J\u202e"
-ESCAPING = f"""
-class Key(str):
-    def __repr__(self):
-        return {SPOILT!r}
-
-
-def double(x):
-    raise ValueError({SPOILT!r} + " in the message")
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("--tb=long", "-vv"), ("--tb=native", "-l")])
-def test_nothing_of_a_submission_acts_on_the_terminal_of_a_regrade(tmp_path, options):
-    """`pytest tests/graders/… --submission` prints no escape, whatever tracebacks quote."""
-    tiny = make_course(tmp_path)
-    answers = {"double_solution": ESCAPING, "halve_solution": f"def halve(x):\n    return {{{SPOILT!r}: {SPOILT!r}}}"}
-    folder = submit(tiny, "student_01", solve(instructor_cells(), answers))
-    path = Path(tiny.graders) / "test_halve.py"
-    path.write_text(
-        "from gradlab_staff.grading import entries\n\n\n"
-        'def test_it(submission):\n    """It is a dictionary."""\n    got = entries(submission.halve(1), "halve")\n'
-        "    (name,) = got\n    assert got == {}, name\n"
-    )
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(tmp_path)]
-    words = [
-        *command,
-        "--import-mode=importlib",
-        str(tiny.graders),
-        "--submission",
-        str(folder / "tiny.ipynb"),
-        *options,
-    ]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert "2 failed" in done.stdout, done.stdout + done.stderr
-    for acting in ("\x1b", "\x07", "\u202e"):
-        assert acting not in done.stdout + done.stderr

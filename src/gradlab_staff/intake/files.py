@@ -140,6 +140,18 @@ class Folder:
         """Return whether nothing at all lies in it."""
         return next(self._entries(PurePosixPath()), None) is None
 
+    def file(self, name: str) -> HandedIn:
+        """Return the file of that name at its top, not opened; its `fault` says what else it is.
+
+        Raises
+        ------
+        OSError
+            Where there is none.
+        """
+        status = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        fault = "" if stat.S_ISREG(status.st_mode) else kind_of(status.st_mode)
+        return self._handed_in(PurePosixPath(name), status.st_size, fault)
+
     def entries(self, limit: int) -> list[tuple[HandedIn, os.stat_result]]:
         """Return what lies at its top, sorted, each with its status; hidden ones and nobody's work are left out."""
         entries = islice(self._entries(PurePosixPath()), limit)

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -22,11 +22,11 @@ from gradlab_staff.intake.bounds import MAX_ALL_BYTES as _MAX_ALL_BYTES
 from gradlab_staff.intake.bounds import MAX_FILE_BYTES as _MAX_FILE_BYTES
 from gradlab_staff.intake.bounds import MAX_FILES as _MAX_FILES
 from gradlab_staff.intake.candidates import Chosen, choose
-from gradlab_staff.intake.files import Folder, HandedIn, copy_file
+from gradlab_staff.intake.files import MAX_NOTEBOOK_BYTES, Folder, HandedIn, copy_file
 from gradlab_staff.intake.stamps import Stamp, read_stamp, unreadable_stamp
 from gradlab_staff.text import one_line
 
-__all__ = ["Received", "files_beside", "receive", "supporting_files"]
+__all__ = ["Received", "receive", "receive_notebook", "supporting_files"]
 
 _STAMP = "timestamp.txt"
 _SECRET = ("submission_secret.txt",)  # nbgrader's exchange names feedback by it
@@ -97,6 +97,38 @@ def receive(assignment: Assignment, handed_in: Path, into: Path) -> Received:
         return _stamped(_sorted_out(assignment, chosen, [*_refused(found)], into), time)
 
 
+def receive_notebook(notebook: Path, submitted: Path, into: Path) -> Received:
+    """Copy one notebook that somebody names to a new folder `into`; below `submitted` also what lies beside it.
+
+    Elsewhere what lies beside it may be anyone's. Of the path, no part below `submitted` may be a link, nor the file
+    itself: a student's link would have a TA quote whatever file it leads to.
+
+    Raises
+    ------
+    ValueError
+        Where it is no file that can be read; the message says what it is.
+    OSError
+        Where the copy cannot be written.
+    """
+    path = Path(os.path.abspath(notebook))
+    root = next((parent for parent in path.parents if parent.resolve() == submitted.resolve()), path.parent)
+    parts = path.parent.relative_to(root).parts
+    with contextlib.ExitStack() as opened:
+        try:
+            folder = opened.enter_context(Folder.open(path.parent, untrusted=len(parts)))
+            file = folder.file(path.name)
+        except OSError as error:
+            linked = any(parent.is_symlink() for parent in [root.joinpath(*parts[: n + 1]) for n in range(len(parts))])
+            raise ValueError("a folder that is a symbolic link" if linked else error.strerror or "an error") from error
+        why = file.fault or copy_file(file, into / "notebook.ipynb", MAX_NOTEBOOK_BYTES)
+        if why:
+            raise ValueError(why)
+        others = [one for one in folder.files() if one.path.parts != (path.name,)] if parts else []
+        files, left = _copy_files(others, PurePosixPath(), into / "beside")
+        notebooks = _copy_notebooks(others, PurePosixPath(), _aside(into))
+        return Received(into, into / "notebook.ipynb", path.name, _left_out(left), files, notebooks=notebooks)
+
+
 def _why_not_opened(folder: Path, error: OSError) -> str:
     if folder.is_symlink() or folder.parent.is_symlink():
         return "a symbolic link. Copy the folder itself"
@@ -112,12 +144,15 @@ def _sorted_out(assignment: Assignment, chosen: Chosen, refused: list[str], into
         return _nothing(into, [*warnings, f"expected a notebook, got a file that cannot be read: {chosen.why}."])
     others = [file for file in chosen.found if file is not chosen.file]
     files, left = _copy_files(others, chosen.file.path.parent, into)
-    if left:
-        named = one_line("; ".join(left), 600)
-        warnings.append(f"not there when the notebook was run, though it was handed in: {named}.")
+    warnings += _left_out(left)
     received = _in_order(into, chosen.copy, chosen.file.path.name, warnings, files)
     notebooks = _copy_notebooks(others, chosen.file.path.parent, _aside(into))
     return replace(received, notebooks=notebooks, digest=_digest(received.digest, notebooks), unread=chosen.unread)
+
+
+def _left_out(files: Sequence[str]) -> tuple[str, ...]:
+    named = one_line("; ".join(files), 600)
+    return (f"not there when the notebook was run, though it was handed in: {named}.",) if files else ()
 
 
 def _instead(assignment: Assignment, chosen: Chosen) -> str:
@@ -268,19 +303,10 @@ def _is_taken(path: PurePosixPath, copied: dict[str, Path]) -> bool:
 
 def supporting_files(assignment: Assignment) -> dict[str, Path]:
     """Return what is handed out beside the notebook, by its paths, within the bounds of `receive`."""
-    return _files_beside(assignment.notebook, is_handed_out)
-
-
-def files_beside(notebook: Path) -> dict[str, Path]:
-    """Return the files beside a student's notebook, by their paths, within the bounds of `receive`; none is copied."""
-    return _files_beside(notebook, _is_work)
-
-
-def _files_beside(notebook: Path, counts: Callable[[PurePosixPath], bool]) -> dict[str, Path]:
-    folder, found, room = notebook.parent, dict[str, Path](), _MAX_ALL_BYTES
+    folder, found, room = assignment.notebook.parent, dict[str, Path](), _MAX_ALL_BYTES
     with Folder.open(folder.resolve()) as source:  # the staff's own may be a link
         for file in source.files():
-            if counts(file.path) and not file.fault and file.size <= min(room, _MAX_FILE_BYTES):
+            if is_handed_out(file.path) and not file.fault and file.size <= min(room, _MAX_FILE_BYTES):
                 found[str(file.path)] = folder / file.path
                 room -= file.size
     return dict(islice(found.items(), _MAX_FILES))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import html
 import io
 import re
@@ -40,6 +41,7 @@ _MAGIC = re.compile(r"^[ \t]*[%!?]|=[ \t]*[%!]|^[ \t]*[\w.]+\?{1,2}[ \t]*$", re.
 _COMMENT = re.compile(r"^[ \t]*#[ \t]?", re.MULTILINE)
 _OF_TOOLS = re.compile(r"[ \t]*(?:[%!]|@(?:title|param)\b|(?:TODO|FIXME|XXX)\b\W*$|YOUR CODE HERE)", re.IGNORECASE)
 _QUOTED = re.compile(r'"""[\s\S]*?"""|' + r"'''[\s\S]*?'''" + r'|"[^"\n]*"|' + r"'[^'\n]*'")
+_QUOTED_OR_COMMENT = re.compile(_QUOTED.pattern + r"|#(?P<comment>.*)")
 _KEYWORD = re.compile(
     r"\b(?:and|as|assert|async|await|case|class|def|del|elif|else|except|finally|for|from|global|if|import|in|is|lambda"
     r"|match|nonlocal|not|or|print|raise|return|try|type|while|with|yield)\b"
@@ -120,7 +122,7 @@ def may_answer(source: str) -> bool:
     found = statements(plain)
     if not found and _has_code_lines(plain):
         return bool(words_of(plain))
-    if any(_is_remark(text) for text in _comments(plain)):
+    if any(_is_remark(text) for text in _comments(plain, parses=bool(found))):
         return True
     return any(words_of(text) for text in _strings(found)) or _are_bare(found, plain)
 
@@ -130,7 +132,9 @@ def words_in(source: str) -> list[str]:
     plain = plain_python(source) if len(source) <= MAX_SOURCE_CHARS else None
     if plain is None:
         return []
-    return [*_strings(statements(plain)), *(_less_tools(text) for text in _comments(plain) if not is_code(text))]
+    found = statements(plain)
+    comments = _comments(plain, parses=bool(found))
+    return [*_strings(found), *(_less_tools(text) for text in comments if not is_code(text))]
 
 
 def _has_code_lines(source: str) -> bool:
@@ -193,17 +197,31 @@ def _strings(nodes: list[ast.stmt]) -> Iterator[str]:
         left += [child for child in reversed(list(ast.iter_child_nodes(node))) if child is not skipped]
 
 
-def _comments(source: str) -> list[str]:
+def _comments(source: str, *, parses: bool) -> list[str]:
     """Return the comments of a program; those on lines that follow each other are one."""
-    found: list[tuple[int, str]] = []
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type == tokenize.COMMENT:
-                found.append((token.start[0], token.string.lstrip("#")))
-    except (tokenize.TokenError, SyntaxError):  # broken: what was found so far
-        pass
+    found = list(_tokenized(source) if parses else _searched(source))
     texts: list[str] = []
     for at, (row, text) in enumerate(found):
         follows = at > 0 and found[at - 1][0] == row - 1
         texts[-1:] = [f"{texts[-1]}\n{text}"] if follows else [*texts[-1:], text]
     return [textwrap.dedent(text).strip() for text in texts]
+
+
+def _tokenized(source: str) -> Iterator[tuple[int, str]]:
+    """Yield each comment, with its line."""
+    with contextlib.suppress(tokenize.TokenError, SyntaxError):
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string.lstrip("#")
+
+
+def _searched(source: str) -> Iterator[tuple[int, str]]:
+    """Yield each comment of a program that does not parse: `tokenize` takes a blank before an error for one, each time.
+
+    32 KiB of blanks took it a minute.
+    """
+    row, end = 1, 0
+    for found in _QUOTED_OR_COMMENT.finditer(source):
+        row, end = row + source.count("\n", end, found.start()), found.start()
+        if found["comment"] is not None:
+            yield row, found["comment"].lstrip("#")

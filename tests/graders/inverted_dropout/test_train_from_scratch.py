@@ -336,16 +336,11 @@ def test_train_acc_history(submission, rng):
 def test_test_acc_history(submission, rng):
     """test_acc_history holds the accuracy on all test images at the end of each epoch, with dropout off.
 
-    A training after which the accuracy is as before tells nothing, and another is made.
+    A training after which the accuracy is as before tells nothing, which is one in five: of ten, the first that tells
+    something is judged. All are made, lest their number tells the submission something, too.
     """
-    for _ in range(10):
-        run = train(submission, rng, **{**SMALL, "num_epochs": 5, "lr": 0.4})
-        count = len(per_epoch(run, 5)[0])
-        X, y = run.data["X_test"], run.data["y_test"]
-        trail = [run.steps[0].params, *run.trail]
-        accuracy = [float((predict(X, params).argmax(axis=1) == y).mean()) for params in trail]
-        if len(set(accuracy[::count])) > 3:
-            break
+    runs = [train(submission, rng, **{**SMALL, "num_epochs": 5, "lr": 0.4}) for _ in range(10)]
+    run, count, accuracy = next(filter(tells, map(at_each_step, runs)), at_each_step(runs[-1]))
     came = array(run.history["test_acc_history"], what="test_acc_history")
     in_training = any(training for _, training in run.net.asked)
     early = came.shape == (5,) and bool(np.allclose(came, accuracy[: 5 * count : count]))
@@ -353,6 +348,19 @@ def test_test_acc_history(submission, rng):
     expect(not in_training, "test_acc_history: expected net(X, params) without training, got it with training=True.")
     hint = "Predict with the parameters at the end of each epoch."
     expect_close(came, accuracy[count::count], "test_acc_history", rtol=1e-6, evidence=False, hint=hint)
+
+
+def at_each_step(run):
+    """A training, its steps an epoch, and the accuracy on the test images before and after each step."""
+    X, y = run.data["X_test"], run.data["y_test"]
+    trail = [run.steps[0].params, *run.trail]
+    return run, len(per_epoch(run, 5)[0]), [float((predict(X, one).argmax(axis=1) == y).mean()) for one in trail]
+
+
+def tells(training):
+    """Whether the accuracies at the ends of the epochs differ enough to tell them apart."""
+    _, count, accuracy = training
+    return len(set(accuracy[::count])) > 3
 
 
 @weight(1.5, needs=STEPS)
@@ -396,7 +404,8 @@ def test_it_learns(submission, rng):
     """The returned parameters answer images of three well separated classes, by the grader's own forward pass.
 
     The best of four trainings counts. The reference reached an accuracy of 1 in each of 1,000: one training misses 0.9
-    with a probability below 0.003 (at 95 %), four in a row with one below 1e-10.
+    with a probability below 0.003 (at 95 %), four in a row with one below 1e-10. All four are made, whatever comes of
+    the first: whether there is another must not tell how it went.
     """
     best = 0.0
     for _ in range(4):
@@ -404,8 +413,6 @@ def test_it_learns(submission, rng):
         history = array(run.history["test_acc_history"], (12,), "test_acc_history")
         expect_close(history[-1], measured, "last entry of test_acc_history", atol=1e-6, evidence=False)
         best = max(best, measured)
-        if best >= 0.9:
-            break
     observe(learned=best >= 0.9)
     expect(best >= 0.9, f"test accuracy of the returned parameters: expected above 0.9, measured {best:.3f}.")
 
