@@ -280,10 +280,9 @@ def _tell_own_memory(limit_bytes: int) -> None:
     The system call is refused, and the C library then answers with noise.
     """
     ask, pages = os.sysconf, limit_bytes // os.sysconf("SC_PAGE_SIZE")
-    of_memory = {
-        name: pages for text in ("SC_PHYS_PAGES", "SC_AVPHYS_PAGES") for name in (text, os.sysconf_names[text])
-    }
-    os.sysconf = lambda name, /: of_memory[name] if name in of_memory else ask(name)
+    names = ("SC_PHYS_PAGES", "SC_AVPHYS_PAGES")
+    of_memory = {*names, *(os.sysconf_names[name] for name in names)}
+    os.sysconf = lambda name, /: pages if name in of_memory else ask(name)
 
 
 def main(fd: int, uid: int, limits: dict[str, int]) -> None:

@@ -16,14 +16,13 @@ __all__ = ["close_proc", "landlock_version"]
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # on all machines
 _VERSION, _BENEATH, _READ_FILE = 1, 1, 4
-_PROC = (
-    "cmdline cpuinfo filesystems loadavg meminfo stat version sys/kernel/cap_last_cap sys/kernel/ngroups_max "
-    "sys/kernel/osrelease sys/kernel/pid_max sys/kernel/random/boot_id sys/kernel/random/uuid sys/kernel/threads-max "
-    "sys/vm/overcommit_memory"
-).split()
-"""What does not change, or is a copy that does not (`sandbox.bubblewrap` mounts those)."""
-_OWN = "cmdline comm maps mountinfo mounts stat statm status".split()
-"""What profilers read of the process itself."""
+# What does not change, or is a copy that does not (`sandbox.bubblewrap` mounts those).
+_PROC = """
+    cmdline cpuinfo filesystems loadavg meminfo stat version sys/kernel/cap_last_cap sys/kernel/ngroups_max
+    sys/kernel/osrelease sys/kernel/pid_max sys/kernel/random/boot_id sys/kernel/random/uuid sys/kernel/threads-max
+    sys/vm/overcommit_memory
+"""
+_OWN = "cmdline comm maps mountinfo mounts stat statm status"  # what profilers read of the process itself
 
 
 def landlock_version() -> int:
@@ -54,8 +53,8 @@ def close_proc() -> None:
 
 def _readable() -> Iterator[str]:
     yield from (f"/{name}" for name in os.listdir("/") if name != "proc" and not os.path.islink(f"/{name}"))
-    yield from (f"/proc/{name}" for name in _PROC)
-    yield from (f"/proc/self/{name}" for name in _OWN)
+    yield from (f"/proc/{name}" for name in _PROC.split())
+    yield from (f"/proc/self/{name}" for name in _OWN.split())
 
 
 def _call(*arguments: int | bytes | None) -> int:

@@ -59,10 +59,7 @@ _LOCKS = (6, 7, 37, 38)  # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW
 # reader may set before Linux 6.9 and any other see), or enlarge a pipe to 1 MiB that no limit counts.
 _OF_DESCRIPTORS = (0, 1, 2, 3, 4, 8, 9, 10, 11, 15, 16, 1027, 1030, 1032)
 _TO_DISK = 4  # MS_SYNC
-_OF_OTHERS = (
-    62,
-    67,
-)  # PR_SCHED_CORE keeps others off the neighbouring core, PR_SET_MEMORY_MERGE shares pages with them
+_OF_OTHERS = (62, 67)  # PR_SCHED_CORE keeps others off the core beside it; PR_SET_MEMORY_MERGE shares their pages
 _X32 = 0x40000000
 
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data; the kernel takes the low half of ours as well
@@ -124,7 +121,7 @@ def _program(machine: str) -> Iterator[_Instruction]:
 def _where(
     number: int, place: int, cases: list[tuple[int, int, _Instruction]], otherwise: _Instruction | None = None
 ) -> Iterator[_Instruction]:
-    """Yield what a call is answered by its argument at `place`: of the first case that applies, allowed if none does."""
+    """Yield the answer to a call by its argument at `place`: that of the first case that applies, or `otherwise`."""
     yield _EQUAL, 0, 2 + 2 * len(cases), number
     yield _LOAD, 0, 0, _ARGUMENTS + 8 * place
     for operation, operand, answer in cases:
