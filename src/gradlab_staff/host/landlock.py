@@ -18,7 +18,7 @@ _CREATE, _ADD, _RESTRICT = 444, 445, 446  # on all machines
 _VERSION, _BENEATH, _READ_FILE = 1, 1, 4
 # What does not change, or is a copy that does not (`sandbox.bubblewrap` mounts those).
 _PROC = """
-    cmdline cpuinfo filesystems loadavg meminfo stat version sys/kernel/cap_last_cap sys/kernel/ngroups_max
+    cmdline cpuinfo filesystems meminfo stat version sys/kernel/cap_last_cap sys/kernel/ngroups_max
     sys/kernel/osrelease sys/kernel/pid_max sys/kernel/random/boot_id sys/kernel/random/uuid sys/kernel/threads-max
     sys/vm/overcommit_memory
 """

@@ -230,7 +230,7 @@ def _copies() -> dict[str, int]:
 
 @functools.cache
 def _proc() -> dict[str, bytes]:
-    return {path: Path(path).read_bytes() for path in ("/proc/loadavg", "/proc/meminfo", "/proc/stat")}
+    return {path: Path(path).read_bytes() for path in ("/proc/meminfo", "/proc/stat")}
 
 
 def _python() -> str:

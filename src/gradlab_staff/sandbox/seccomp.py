@@ -38,9 +38,12 @@ _CHANNELS = """
 """
 # Attributes of files in memory belong to no size that we set: 3 GiB of them could be made on a machine of 24 GiB.
 _ATTRIBUTES = "setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, setxattrat 463 463"
-# Their flags bypass the page cache, or tell what is in it; the C library then calls preadv. clone3 has its flags behind
-# a pointer; it then calls clone.
-_MISSING = "preadv2 327 286, pwritev2 328 287, clone3 435 435"
+# Flags of the first two bypass the page cache, or tell what is in it; the C library then calls preadv. clone3 has its
+# flags behind a pointer; it then calls clone. The last wait on 128 addresses at once, of shared files' pages too.
+_MISSING = """
+    preadv2 327 286, pwritev2 328 287, clone3 435 435, futex_waitv 449 449, futex_wake 454 454, futex_wait 455 455,
+    futex_requeue 456 456
+"""
 # A lock on a shared file is seen by all, and each record lock is kernel memory that no limit counts. Everything that
 # may be written to is in memory, so that there is nothing to bring to a disk: a loop of it stalls that of the staff.
 # Whoever stays on one core starves, and signals to, who is on it too.
@@ -48,11 +51,14 @@ _UNHEARD = """
     flock 73 32, fsync 74 82, fdatasync 75 83, sync 162 81, syncfs 306 267, sync_file_range 277 84,
     sched_setaffinity 203 122
 """
-_WITH_ARGUMENTS = "clone 56 220, socket 41 198, fcntl 72 25, msync 26 227, prctl 157 167"
+_WITH_ARGUMENTS = "clone 56 220, socket 41 198, setsockopt 54 208, fcntl 72 25, msync 26 227, prctl 157 167"
 
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _NAMESPACES = 0x7E020080  # CLONE_NEWTIME, NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
-_FAMILIES = (1, 2, 10, 16)  # UNIX, INET, INET6, NETLINK: each network namespace has its own
+# UNIX and NETLINK: each network namespace has its own. INET leads nowhere but to itself, and a TCP connection holds
+# 8 MiB of kernel memory that a control group of version 1 does not count, out of what all TCP of the machine may have.
+_FAMILIES = (1, 16)
+_BUFFERS = (7, 8)  # SO_SNDBUF and SO_RCVBUF: the machine may allow 8 MiB for each socket; the usual is 208 KiB
 _LOCKS = (6, 7, 37, 38)  # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW
 # F_DUPFD, GETFD, SETFD, GETFL, SETFL, SETOWN, GETOWN, SETSIG, GETSIG, SETOWN_EX, GETOWN_EX, DUPFD_QUERY,
 # DUPFD_CLOEXEC, GETPIPE_SZ. All others are of a lock, of a shared inode (leases, notices, F_SET_RW_HINT, which any
@@ -110,6 +116,7 @@ def _program(machine: str) -> Iterator[_Instruction]:
     yield from _where(numbers["clone"], 0, [(_ANY_BIT, _NAMESPACES, _answer(errno.EPERM))])
     yield from _where(numbers["msync"], 2, [(_ANY_BIT, _TO_DISK, _answer(0))])
     yield from _where(numbers["prctl"], 0, [(_EQUAL, option, _answer(errno.EINVAL)) for option in _OF_OTHERS])
+    yield from _where(numbers["setsockopt"], 2, [(_EQUAL, option, _answer(0)) for option in _BUFFERS])
     allowed = [(_EQUAL, family, _ALLOWED) for family in _FAMILIES]
     yield from _where(numbers["socket"], 0, allowed, _answer(errno.EAFNOSUPPORT))
     allowed = [(_EQUAL, command, _ALLOWED) for command in _OF_DESCRIPTORS]
