@@ -1,8 +1,8 @@
 """``make channels``: what is left to talk over between two sandboxes of one machine, in bits a second (a minute).
 
-Each channel that `docs/security.md` names as left is tried by a sender and a receiver in a sandbox each, with bits drawn
-at random. Its capacity is that of a binary symmetric channel with the errors seen. The channels that are closed have
-tests of their own: ``tests/kit/sandbox/test_channels.py``.
+Each channel that `docs/security.md` names as left is tried by a sender and a receiver in a sandbox each, with bits
+drawn at random. Its capacity is that of a binary symmetric channel with the errors seen. The channels that are closed
+have tests of their own: ``tests/kit/sandbox/test_channels.py``.
 """
 
 # It reports by printing.
@@ -75,7 +75,8 @@ def line_receive(count, start, slot):
     return line(compiled.receive_bits, np.zeros(count, np.uint8), start, slot)
 def line(function, bits, start, slot):
     data = (ctypes.c_uint8 * len(bits))(*bits.tolist())
-    function(ctypes.c_void_p(SHARED + 2048), data, ctypes.c_long(len(bits)), ctypes.c_uint64(start), ctypes.c_uint64(slot))
+    times = ctypes.c_uint64(start), ctypes.c_uint64(slot)
+    function(ctypes.c_void_p(SHARED + 2048), data, ctypes.c_long(len(bits)), *times)
     return list(data)
 
 # a page of a file that nobody has read lately: read by one, it is in memory for the other
@@ -101,9 +102,8 @@ def number_send(bits, start_s, slot_s):
             if bit: take(64)
 def number_receive(count, start_s, slot_s):
     got, last = [], 0
-    until(start_s)
     for n in range(count):
-        while time.monotonic() < start_s + (n + 1) * slot_s: pass
+        until(start_s + (n + 1) * slot_s)
         number = take(1100)
         got.append(number - last)
         last = number
