@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hosted import notebooks
 
+from gradlab_staff.host import landlock
 from gradlab_staff.sandbox import bubblewrap, seccomp, watchdog
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.limits import Limits, best_cgroup
@@ -217,3 +218,32 @@ def test_another_user_has_a_user_namespace(tmp_path):
     if "Permission denied" in ran.stderr or "user namespace" in ran.stderr:
         pytest.skip("another user may not run this Python, or make a user namespace")
     assert ran.stdout.startswith("bubblewrap, user namespace"), ran.stderr
+
+
+def test_where_there_is_no_landlock_the_record_does_not_name_it(notebook, monkeypatch):
+    """An older kernel grades all the same."""
+    monkeypatch.setattr(bubblewrap, "landlock_version", lambda: 0)
+    nb = notebook()
+    assert "NoNewPrivs" in nb.status()
+    assert "Landlock" not in nb._session.protections
+
+
+@pytest.mark.skipif(not landlock.landlock_version(), reason="this kernel has no Landlock")
+def test_landlock_skips_what_a_kernel_does_not_have():
+    """A file of the list that is not there; all that is not on the list is closed, and children cannot open it."""
+    code = (
+        "import ctypes, subprocess, sys; sys.path[:0] = sys.argv[1:]\n"
+        "from gradlab_staff.host import landlock\n"
+        "ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)\n"
+        "landlock._PROC += ' nowhere'; landlock.close_proc(); print(len(open('/proc/self/stat').read()) > 0)\n"
+        "print(subprocess.run(['cat', '/proc/vmstat'], capture_output=True).returncode)"
+    )
+    package = str(bubblewrap.STUDENT_PACKAGE.parent)
+    ran = subprocess.run([sys.executable, "-c", code, package], capture_output=True, text=True, check=False)
+    assert ran.stdout == "True\n1\n", ran.stderr
+
+
+def test_a_kernel_that_refuses_landlock_is_an_error():
+    """Nothing is graded with less than the record says."""
+    with pytest.raises(OSError, match="Landlock: "):
+        landlock._checked(landlock._call(landlock._RESTRICT, -1, 0))
