@@ -25,8 +25,9 @@ _REFUSED = """
     userfaultfd 323 282, keyctl 250 219, add_key 248 217, request_key 249 218, memfd_create 319 279, shmget 29 194,
     msgget 68 186, semget 64 190, mq_open 240 180, name_to_handle_at 303 264, open_by_handle_at 304 265,
     init_module 175 105, finit_module 313 273, kexec_load 246 104, open_tree 428 428, move_mount 429 429,
-    fsopen 430 430, fsconfig 431 431, fsmount 432 432, fspick 433 433, pidfd_getfd 438 438, mount_setattr 442 442, open_tree_attr 467 467,
-    memfd_secret 447 447, io_uring_setup 425 425, io_uring_enter 426 426, io_uring_register 427 427
+    fsopen 430 430, fsconfig 431 431, fsmount 432 432, fspick 433 433, pidfd_getfd 438 438, mount_setattr 442 442,
+    open_tree_attr 467 467, memfd_secret 447 447, io_uring_setup 425 425, io_uring_enter 426 426,
+    io_uring_register 427 427
 """
 # What an attacker's helper could do to a shared file, kernel-wide counter or log, and the taker see: that it is
 # watched, in the page cache (and to put it there or out of it), mapped by another, whether asynchronous I/O is used up
