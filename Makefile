@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder
 NBVAL := env -u MPLBACKEND $(BIN)/pytest -q --nbval source -n auto --dist loadfile --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider
 SAMPLE ?=
 
-.PHONY: help demo quick test thorough unit course lint kernels audit attacks fuzz bench install system browser clean-class
+.PHONY: help demo quick test thorough unit course lint kernels audit attacks fuzz channels bench install system browser clean-class
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
@@ -54,6 +54,9 @@ attacks: install  ## does any attack of the corpus gain a point, a secret or a p
 
 fuzz: install  ## the decoder and the reader of notebooks, under inputs that nobody would send (minutes)
 	$(BIN)/python tests/attacks/fuzz.py
+
+channels: install  ## what is left to talk over between two sandboxes, in bits a second (a minute)
+	$(BIN)/python tests/attacks/channels.py
 
 bench: install  ## what one submission costs
 	$(BIN)/python benchmarks/one_submission.py

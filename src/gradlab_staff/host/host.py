@@ -274,6 +274,17 @@ def _limit(limits: dict[str, int]) -> None:
         resource.setrlimit(limit, (value, value if hard == resource.RLIM_INFINITY else min(value, hard)))
 
 
+def _tell_own_memory(limit_bytes: int) -> None:
+    """Let `os.sysconf` answer with our limit, not with the machine's memory: its neighbours' part in it is a channel.
+
+    The system call is refused, and the C library then answers with noise.
+    """
+    ask, pages = os.sysconf, limit_bytes // os.sysconf("SC_PAGE_SIZE")
+    names = ("SC_PHYS_PAGES", "SC_AVPHYS_PAGES")
+    of_memory = {*names, *(os.sysconf_names[name] for name in names)}
+    os.sysconf = lambda name, /: pages if name in of_memory else ask(name)
+
+
 def main(fd: int, uid: int, limits: dict[str, int]) -> None:
     """Serve requests until the other side hangs up, then exit the process.
 
@@ -288,6 +299,7 @@ def main(fd: int, uid: int, limits: dict[str, int]) -> None:
     """
     _drop_privileges(uid)
     _limit(limits)
+    _tell_own_memory(limits.get("AS", 0))
     os.mkdir("notebook")
     os.chdir("notebook")
     connection = socket.socket(fileno=fd)

@@ -18,12 +18,14 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import gradlab
 from gradlab_staff import host
 from gradlab_staff.errors import SandboxError
+from gradlab_staff.host.landlock import landlock_version
 from gradlab_staff.sandbox.limits import Cgroup, best_cgroup
 from gradlab_staff.sandbox.seccomp import seccomp_pipe
 from gradlab_staff.sandbox.setup import Setup
@@ -49,6 +51,9 @@ BOOTSTRAP = """
 import sys
 sys.path += {paths}
 sys.dont_write_bytecode = True
+if {landlock}:
+    from {host}.landlock import close_proc
+    close_proc()  # before NumPy starts threads, which would keep what we give up
 from {host}.host import main
 sys.path = [path for path in sys.path if path != {own!r}]
 for name in [name for name in sys.modules if name.split(".")[0] == "msgpack"]:
@@ -103,30 +108,36 @@ def start_sandbox(setup: Setup) -> Sandbox:
     """
     limits, unsafe = setup.limits, setup.unsafe
     seccomp = None if unsafe else seccomp_pipe()
-    around = [] if unsafe else _bubblewrap(setup, seccomp)
+    copies = {} if unsafe else _copies()
+    landlock = not unsafe and landlock_version() > 0
+    around = [] if unsafe else _bubblewrap(setup, seccomp, copies)
     ours, theirs = socket.socketpair()
     uid = _next_uid() if os.getuid() == 0 and not unsafe else 0
     paths, name = ["/opt/gradlab", SITE, HOST_SITE], "gradlab_host"
     if unsafe:
         paths, name = [str(STUDENT_PACKAGE.parent), str(HOST_PACKAGE.parent.parent), *_site_packages()], host.__name__
-    code = BOOTSTRAP.format(paths=paths, host=name, own=HOST_SITE, fd=theirs.fileno(), uid=uid, limits=limits.rlimits)
+    code = BOOTSTRAP.format(
+        paths=paths, host=name, own=HOST_SITE, fd=theirs.fileno(), uid=uid, limits=limits.rlimits, landlock=landlock
+    )
     scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True) if unsafe else None
     cgroup = best_cgroup(limits)
+    given = [*([] if seccomp is None else [seccomp]), *copies.values()]
     process = subprocess.Popen(
         [*(cgroup.joining if cgroup else ()), *around, _python(), "-I", "-S", "-c", code],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        pass_fds=[theirs.fileno(), *([] if seccomp is None else [seccomp])],
+        pass_fds=[theirs.fileno(), *given],
         env=_environment(limits.threads),
         cwd=scratch.name if scratch else None,
         start_new_session=True,
     )
     theirs.close()
-    if seccomp is not None:
-        os.close(seccomp)
+    for file in given:
+        os.close(file)
     watchdog = Watchdog(process.pid, limits, lambda: _kill(process))
-    sandbox = Sandbox(process, ours, cgroup, _protections(uid, cgroup, seccomp is not None, unsafe), watchdog, scratch)
+    filters = [*(["seccomp"] if seccomp is not None else []), *(["Landlock"] if landlock else [])]
+    sandbox = Sandbox(process, ours, cgroup, _protections(uid, cgroup, filters, unsafe), watchdog, scratch)
     _await_ready(sandbox)
     return sandbox
 
@@ -163,7 +174,7 @@ def _await_ready(sandbox: Sandbox) -> None:
     )
 
 
-def _bubblewrap(setup: Setup, seccomp: int | None) -> list[str]:
+def _bubblewrap(setup: Setup, seccomp: int | None, copies: Mapping[str, int]) -> list[str]:
     program = shutil.which("bwrap")
     if program is None:
         raise SandboxError(
@@ -192,12 +203,34 @@ def _bubblewrap(setup: Setup, seccomp: int | None) -> list[str]:
         *site_mounts(setup.packages),
         *host_mounts(),
         *("--proc", "/proc", "--dev", "/dev"),
+        *(part for path, file in copies.items() for part in ("--perms", "0444", "--ro-bind-data", str(file), path)),
+        # The machine has 4096 terminals for all: a sandbox could take them from the staff, and another see that.
+        *("--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"),
         *("--perms", "1777", "--size", scratch, "--tmpfs", "/tmp"),
         *("--perms", "1777", "--size", scratch, "--tmpfs", "/dev/shm"),
         *(("--ro-bind", str(fonts), "/opt/matplotlib") if (fonts := _font_cache()) else ()),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),
         "--",
     ]
+
+
+def _copies() -> dict[str, int]:
+    """Return files with what ``/proc`` said when we first looked, by their paths.
+
+    Programs read there how many cores and how much memory there are. What is free and busy would tell one sandbox what
+    another does.
+    """
+    files = {}
+    for path, content in _proc().items():
+        files[path] = os.memfd_create(path)
+        os.write(files[path], content)
+        os.lseek(files[path], 0, os.SEEK_SET)
+    return files
+
+
+@functools.cache
+def _proc() -> dict[str, bytes]:
+    return {path: Path(path).read_bytes() for path in ("/proc/meminfo", "/proc/stat")}
 
 
 def _python() -> str:
@@ -277,14 +310,14 @@ def _environment(threads: int) -> dict[str, str]:
     }
 
 
-def _protections(uid: int, cgroup: Cgroup | None, seccomp: bool, unsafe: bool) -> str:
+def _protections(uid: int, cgroup: Cgroup | None, filters: Sequence[str], unsafe: bool) -> str:
     """Return what holds the host, as the verdict records it."""
     if unsafe:
         return "NO SANDBOX (--unsafe-no-sandbox): this verdict can be forged"
     holds = [
         "bubblewrap",
         "own user" if uid else "user namespace",
-        *(["seccomp"] if seccomp else []),
+        *filters,
         cgroup.kind if cgroup else "no cgroup",
         "rlimits",
         "watchdog",

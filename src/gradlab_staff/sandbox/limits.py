@@ -62,6 +62,12 @@ class Limits:
             "CORE": 0,
             "MEMLOCK": 1 << 20,
             "MSGQUEUE": 0,
+            # Queued signals and timers are kernel memory; an account's other sandboxes, and its staff, draw on it too.
+            "SIGPENDING": 256,
+            # A real-time or a favoured process would keep everyone else off its core. They are the user's own to
+            # choose where a container gave root no bound.
+            "NICE": 0,
+            "RTPRIO": 0,
         }
 
 

@@ -25,6 +25,8 @@ CORES = 1.25
 """Cores that a sandbox may use in the long run: the checks of other sandboxes have time limits."""
 SLACK_S = 20.0
 MAX_FILES = 20_000
+MAX_DESCRIPTORS = 1024
+"""In all processes: a socket holds up to 300 KiB of kernel memory, which nothing counts where there is no cgroup."""
 
 
 class Watchdog:
@@ -70,6 +72,8 @@ class Watchdog:
             return f"it started more than {limits.processes} processes"
         if usage.pids and _files(usage.pids) > MAX_FILES:
             return f"it created more than {MAX_FILES} files"
+        if sum(map(_descriptors, usage.pids)) > MAX_DESCRIPTORS:
+            return f"it had more than {MAX_DESCRIPTORS} files, pipes and sockets open"
         return ""
 
 
@@ -82,3 +86,12 @@ def _files(pids: tuple[int, ...]) -> int:
             statuses = [os.statvfs(f"/proc/{pid}/root/{folder}") for folder in ("tmp", "dev/shm")]
             return max(status.f_files - status.f_ffree for status in statuses)
     return 0
+
+
+def _descriptors(pid: int) -> int:
+    """Return the number of a process's open descriptors; 0 where it has ended."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        return os.stat(folder).st_size or len(os.listdir(folder))  # their number is the size since Linux 6.2
+    except OSError:
+        return 0

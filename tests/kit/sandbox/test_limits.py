@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hosted import notebooks
 
+from gradlab_staff.host import landlock
 from gradlab_staff.sandbox import bubblewrap, seccomp, watchdog
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.limits import Limits, best_cgroup
@@ -43,6 +44,28 @@ def files():
 def system_call(number, *arguments):
     libc = ctypes.CDLL(None, use_errno=True)
     return libc.syscall(number, *arguments), ctypes.get_errno()
+def sockets():
+    keep = []
+    for _ in range(5):
+        if os.fork() == 0:
+            while len(keep) < 240: keep += socket.socketpair()
+            time.sleep(20)
+    time.sleep(20)
+def timers():
+    libc, timer, count = ctypes.CDLL(None), ctypes.c_void_p(), 0
+    while count < 1000 and libc.timer_create(1, None, ctypes.byref(timer)) == 0: count += 1
+    return count
+def buffer():
+    with socket.socketpair()[0] as end:
+        before = end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * before)
+        return end.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) / before
+def favoured():
+    failed = 0
+    for favour in (lambda: os.nice(-1), lambda: os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))):
+        try: favour()
+        except OSError: failed += 1
+    return failed
 def opens(family):
     socket.socket(family, socket.SOCK_STREAM).close()
 def status():
@@ -75,6 +98,16 @@ def test_the_watchdog_says_what_there_was_too_much_of(notebook):
         notebook(UNGROUPED).memory()
     with pytest.raises(HostDiedError, match="more than 20000 files"):
         notebook(UNGROUPED).files()
+    with pytest.raises(HostDiedError, match="more than 1024 files, pipes and sockets open"):
+        notebook(UNGROUPED).sockets()
+
+
+def test_kernel_memory_that_no_limit_counts_is_bounded(notebook):
+    """Timers and queued signals by an rlimit; a socket's buffer stays as it is. No process is favoured over others."""
+    nb = notebook(UNGROUPED)
+    assert nb.timers() == 256
+    assert nb.buffer() == 1
+    assert nb.favoured() == 2
 
 
 def test_more_than_one_core_is_not_kept_busy(notebook, monkeypatch):
@@ -122,11 +155,10 @@ def test_system_calls_that_widen_the_sandbox_are_refused(notebook):
     numbers = {"x86_64": (272, 319, 250, 425, 101), "aarch64": (97, 279, 219, 425, 117)}[os.uname().machine]
     for number in numbers:
         assert nb.system_call(number, 0x10000000, 0, 0, 0) == (-1, 1)
-    for family in (17, 38, 40):
+    for family in (socket.AF_INET, socket.AF_INET6, 17, 38, 40):
         with pytest.raises(SubmissionError, match="OSError"):
-            nb.opens(family)
-    for family in (socket.AF_UNIX, socket.AF_INET):
-        nb.opens(int(family))
+            nb.opens(int(family))
+    nb.opens(int(socket.AF_UNIX))
 
 
 def test_no_privilege_is_left_and_none_is_to_be_had(notebook):
@@ -185,3 +217,32 @@ def test_another_user_has_a_user_namespace(tmp_path):
     if "Permission denied" in ran.stderr or "user namespace" in ran.stderr:
         pytest.skip("another user may not run this Python, or make a user namespace")
     assert ran.stdout.startswith("bubblewrap, user namespace"), ran.stderr
+
+
+def test_where_there_is_no_landlock_the_record_does_not_name_it(notebook, monkeypatch):
+    """An older kernel grades all the same."""
+    monkeypatch.setattr(bubblewrap, "landlock_version", lambda: 0)
+    nb = notebook()
+    assert "NoNewPrivs" in nb.status()
+    assert "Landlock" not in nb._session.protections
+
+
+@pytest.mark.skipif(not landlock.landlock_version(), reason="this kernel has no Landlock")
+def test_landlock_skips_what_a_kernel_does_not_have():
+    """A file of the list that is not there; all that is not on the list is closed, and children cannot open it."""
+    code = (
+        "import ctypes, subprocess, sys; sys.path[:0] = sys.argv[1:]\n"
+        "from gradlab_staff.host import landlock\n"
+        "ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)\n"
+        "landlock._PROC += ' nowhere'; landlock.close_proc(); print(len(open('/proc/self/stat').read()) > 0)\n"
+        "print(subprocess.run(['cat', '/proc/vmstat'], capture_output=True).returncode)"
+    )
+    package = str(bubblewrap.STUDENT_PACKAGE.parent)
+    ran = subprocess.run([sys.executable, "-c", code, package], capture_output=True, text=True, check=False)
+    assert ran.stdout == "True\n1\n", ran.stderr
+
+
+def test_a_kernel_that_refuses_landlock_is_an_error():
+    """Nothing is graded with less than the record says."""
+    with pytest.raises(OSError, match="Landlock: "):
+        landlock._checked(landlock._call(landlock._RESTRICT, -1, 0))
