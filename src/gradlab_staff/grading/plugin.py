@@ -175,8 +175,8 @@ class GraderPlugin:
         report: pytest.TestReport = yield
         if call.excinfo is not None and _is_check(item):
             item.stash[RAISED] = item.stash[RAISED] or call.excinfo.value
-            # a traceback quotes what came from the submission, and is read in a terminal
-            report.longrepr = clean(report.longreprtext)
+            if report.failed:  # a traceback quotes what came from the submission, and is read in a terminal
+                report.longrepr = clean(report.longreprtext)
         return report
 
     def _run(self, item: pytest.Item) -> Run:
