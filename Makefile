@@ -10,6 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder
 NBVAL := env -u MPLBACKEND $(BIN)/pytest -q --nbval source -n auto --dist loadfile --nbval-sanitize-with tests/course/nbval.cfg -p no:cacheprovider
 SAMPLE ?=
+FUZZ ?=
 
 .PHONY: help demo quick test thorough unit course lint kernels audit attacks fuzz channels bench install system browser clean-class
 
@@ -52,8 +53,8 @@ audit: install  ## do the graders let anything wrong through, or mark right work
 attacks: install  ## does any attack of the corpus gain a point, a secret or a process? (minutes)
 	$(BIN)/python tests/attacks/run.py
 
-fuzz: install  ## the decoder and the reader of notebooks, under inputs that nobody would send (minutes)
-	$(BIN)/python tests/attacks/fuzz.py
+fuzz: install  ## the decoder, intake and the stand-ins, under inputs that nobody would send (minutes); FUZZ='--seed 1 --seconds 9'
+	$(BIN)/python tests/attacks/fuzz.py $(FUZZ)
 
 channels: install  ## what is left to talk over between two sandboxes, in bits a second (a minute)
 	$(BIN)/python tests/attacks/channels.py

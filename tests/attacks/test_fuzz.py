@@ -19,7 +19,7 @@ def test_a_sample_of_odd_frames_is_refused():
 
 def test_a_sample_of_odd_notebooks_is_planned():
     """Nothing is raised, no answer is lost, and no statement of a solution runs more than twice."""
-    counts = fuzz_plans([COURSE.assignment(name) for name in COURSE.assignments], 231, seconds=20, count=24)
+    counts = fuzz_plans([COURSE.assignment(name) for name in COURSE.assignments], 231, seconds=20, count=9)
     assert counts.holes == []
     assert counts.readable
     assert counts.tokens
@@ -33,6 +33,6 @@ def test_a_release_handed_in_is_unchanged(name):
 
 def test_a_sample_of_hostile_hosts_gets_nowhere():
     """Whatever they send ends in a stated error, or in an answer that is judged; some calls are right and answered."""
-    counts = fuzz_stand_ins([COURSE.assignment("two_layer_net")], 231, seconds=10, count=60)
+    counts = fuzz_stand_ins([COURSE.assignment("two_layer_net")], 231, seconds=10, count=40)
     assert counts.holes == []
     assert counts.answered

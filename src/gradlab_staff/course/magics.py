@@ -38,6 +38,7 @@ _CELL_MAGIC = re.compile(r"\s*%%(!|\w+)(.*)")
 _LINE_MAGIC = re.compile(r"(\s*)%(\w+)\s*(.*)")
 _ASSIGNED = re.compile(r"([^=!%]*[^=!%<>:\s]\s*=\s*)[%!]")
 _TIMED = re.compile(r"(\s*)%time\s+(.+)")
+_COMMAND = re.compile(r"\s*[%!]")
 _FOLLOWING = re.compile(r"\s|else\b|elif\b|except\b|finally\b|$")  # no statement begins so, in the first column
 # Python joins the names of ``import a.a.a`` one by one: 32 KiB of them are a quarter of a GiB for each time
 _NAMES = re.compile(r"\b(?:import|from)[\s\\]++(?:\w++[\s\\]*+\.[\s\\]*+){200}")
@@ -163,6 +164,10 @@ def _parsing(source: str, plain_line: Callable[[str, int], str | None]) -> str:
         left -= _length(lines[done:number])
         if number == done or left < 0 or not _replace(lines, number, plain_line):
             break
+        # below a command that is whole a statement begins, and no line of a string
+        while lines[number - 1].strip() == "pass" and _COMMAND.match("".join(lines[number : number + 1])):
+            number += 1
+            _replace(lines, number, plain_line)
         done = _parsed(lines, done, number)
     return "\n".join(lines)
 

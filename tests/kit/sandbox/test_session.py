@@ -324,3 +324,30 @@ def test_the_given_cell_stays_whole_where_what_was_added_to_it_hangs(notebook):
     nb = notebook(given, added, "c = a + b")
     nb._session.cell_s = 1
     assert nb.c == 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("return 5", "SyntaxError: 'return' outside function"),
+        ("def f(a, a): pass", "SyntaxError: duplicate argument 'a' in function definition"),
+        ("nonlocal a", "SyntaxError: nonlocal declaration not allowed at module level"),
+        ("def f():\n    x = 1\n    global x", "SyntaxError: name 'x' is assigned to before global declaration"),
+        ("break", "SyntaxError: 'break' outside loop"),
+    ],
+)
+def test_what_only_the_compiler_refuses_is_told(notebook, statement, said):
+    """The trusted side compiles nothing: the host does, and it costs the statement alone."""
+    nb = notebook(f"a = 1\n{statement}\nb = 2", "c = 3")
+    assert (nb.a, nb.b, nb.c) == (1, 2, 3)
+    assert f"cell 1, line 2: {said}" in "\n".join(nb._session.warnings)
+
+
+@pytest.mark.slow
+def test_what_the_compiler_dies_of_costs_its_cell(notebook):
+    """A kilobyte of nested ``try: … finally:`` asks the compiler for terabytes: the limits of the host end it."""
+    blocks = [line for at in range(40) for line in (f"{' ' * at}try: a", f"{' ' * at}finally:")]
+    nb = notebook("a = 1", "\n".join([*blocks, " " * 40 + "a"]), "b = 2")
+    nb._session.cell_s = 20.0
+    assert (nb.a, nb.b) == (1, 2)
+    assert any(text.startswith("cell 2") for text in nb._session.warnings)
