@@ -1,6 +1,7 @@
 """What a submission may cost, through the front door: real commands, real workers, real sandboxes."""
 
 import json
+import re
 from dataclasses import replace
 
 import click.testing
@@ -172,12 +173,12 @@ def test_a_limit_is_not_stretched_by_stuck_processes_nor_by_neighbours(tiny):
         "    for _ in range(30):\n        if not os.fork():\n"
         "            os.posix_spawn('/bin/true', ['true'], {}, file_actions=action); os._exit(0)\n" + burn.format(1000)
     )
-    for student, source in {"stuck": stuck, "edge": "import time\ndef double(x):\n" + burn.format(0.9)}.items():
+    for student, source in {"stuck": stuck, "edge": "import time\ndef double(x):\n" + burn.format(0.4)}.items():
         submit(tiny, student, solve(instructor_cells(), {**SOLVED, "double_solution": source}))
-    found = graded(tiny, "--timeout-s", "1.5")
+    found = graded(tiny, "--timeout-s", "0.6")
     assert found["edge"]["verdict"].score == 6
     double, halve = found["stuck"]["verdict"].exercises
-    assert "within 1.5 s of CPU time" in double.checks[0].message
+    assert re.search("within (0.6 s of CPU time|3.8 s)", double.checks[0].message)
     assert halve.score == 2
 
 
