@@ -7,7 +7,7 @@ from dataclasses import replace
 import click.testing
 import pytest
 from nbgrader_command import nbgrader
-from tiny_course import HALVED, SOLVED, instructor_cells, make_course, solve, submit
+from tiny_course import HALVED, ROOT, SOLVED, instructor_cells, make_course, solve, submit
 
 from gradlab_staff.cli import main
 from gradlab_staff.errors import CourseError
@@ -262,3 +262,12 @@ def test_the_least_of_each_limit_runs_an_honest_notebook(tiny):
     folder = submit(tiny, "student_01", solve(instructor_cells(), {**SOLVED, "double_solution": plots}))
     verdict = grade(tiny, folder / "tiny.ipynb", "student_01")
     assert (verdict.score, verdict.warnings) == (6, ())
+
+
+def test_the_docs_state_the_limits():
+    """Each with its default and its range."""
+    rows = re.findall(
+        r"^\| `(\w+)` \| (\d+) \| .* \| (\d+) … (\d+) \|$", (ROOT / "docs" / "limits.md").read_text(), re.M
+    )
+    stated = {name: tuple(map(int, numbers)) for name, *numbers in rows}
+    assert stated == {name: (getattr(Limits, name), *ends) for name, ends in RANGES.items()}
