@@ -101,7 +101,10 @@ def grade_received(assignment: Assignment, student: str, received: Received, opt
 
 
 def _called(worker: Worker, job: _Job) -> Graded:
-    """Have a worker grade; one that dies is tried once more, with what the first has left of time."""
+    """Have a worker grade; one that dies is tried once more, with what the first has left of time.
+
+    Else a submission that takes its workers down at the last moment would cost twice what it may.
+    """
     begun_s = time.monotonic()
     for tries_left in (1, 0):
         spent_s = time.monotonic() - begun_s

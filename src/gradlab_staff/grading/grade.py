@@ -11,7 +11,7 @@ from gradlab_staff.grading.candidates import candidates_of
 from gradlab_staff.grading.checks import run_checks
 from gradlab_staff.grading.diagnosis import diagnose
 from gradlab_staff.grading.run import GradeOptions, Run, open_run
-from gradlab_staff.grading.verdict import ExerciseResult, Misconception, Verdict
+from gradlab_staff.grading.verdict import ExerciseResult, Misconception, Outcome, Verdict
 from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import open_notebook
 from gradlab_staff.sandbox.budget import Budget
@@ -66,9 +66,12 @@ def _causes(run: Run) -> tuple[dict[str, Misconception], tuple[str, ...]]:
     """Return the likely cause of each failed exercise; a warning where they could not be looked for."""
     try:
         causes = diagnose(run.results, candidates_of(run.assignment, run.seed, run.options, run.budget))
-        if run.budget.used_up:  # a candidate that had no time is unlike the submission, and the next one may be like it
-            return {}, (f"likely causes were not looked for: the submission used up its {run.budget.what}.",)
-        return causes, ()
+        if not run.budget.used_up:
+            return causes, ()
+        # a candidate that had no time is unlike the submission, and the next one may be like it
+        failed = any(check.outcome is Outcome.FAILED for checks in run.results.values() for check in checks)
+        what = f"likely causes were not looked for: the submission used up its {run.budget.what}."
+        return {}, (what,) if failed else ()
     except GraderError:  # a misconception broke a grader: no reason to lose the verdict
         return {}, ("likely causes were not looked for: one of the course's misconceptions breaks a grader.",)
 

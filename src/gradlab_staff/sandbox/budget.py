@@ -1,4 +1,4 @@
-"""A submission's budget: the CPU time and the wall time that all its grading may take together."""
+"""Limits on time: of what is under way, and the budget of a submission, which all its grading takes from together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,36 @@ from dataclasses import dataclass, field
 
 from gradlab_staff.sandbox.limits import Limits
 
-__all__ = ["Budget"]
+__all__ = ["Budget", "Limit"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit on what is under way: on the sandbox's CPU time, and on wall time, by the monotonic clock.
+
+    CPU time is what a submission is answerable for, and no load of the machine changes it: where limits grew with the
+    load average, thirty processes stuck in ``posix_spawn`` on a pipe stretched them thirtyfold, for neighbours too.
+    Wall time is bounded as well, for who sleeps uses no CPU time: by twice the limit, which an honest submission needs
+    where there are twice as many workers as cores, and up to 22 s more, in which a short request may wait for its turn.
+    """
+
+    limit_s: float = float("inf")
+    begun_s: float = 0.0
+    begun_cpu_s: float = 0.0
+
+    @property
+    def wall_s(self) -> float:
+        """Return the bound on wall time, in seconds."""
+        return 2 * self.limit_s + min(self.limit_s, 20.0) + 2.0
+
+    @property
+    def ends_s(self) -> float:
+        """Return when it is reached, by the monotonic clock."""
+        return self.begun_s + self.wall_s
+
+    def exceeded(self, now_s: float, cpu_s: float) -> bool:
+        """Return whether the CPU time is used up; before so much wall time has passed, the excess is another's."""
+        return cpu_s - self.begun_cpu_s > self.limit_s <= now_s - self.begun_s
 
 
 @dataclass
@@ -17,8 +46,9 @@ class Budget:
     """What one submission may cost in all, shared by every session that is opened for it.
 
     Limits of single checks and cells add up: a hundred checks that each end the process have the cells run again a
-    hundred times. So this counts everything: hosts that start, cells, checks, calls back and all other work of this
-    process (which grades one submission at a time), and the runs of misconceptions that the diagnosis asks for.
+    hundred times, and a hundred such submissions hold a class up for a day. So this counts everything: hosts that
+    start, cells, checks, calls back and all other work of this process (which grades one submission at a time), and
+    the runs of misconceptions that the diagnosis asks for.
 
     The clock runs while a session waits for its host, and in `running`: somebody who debugs a check by hand does not
     use the budget up by thinking.

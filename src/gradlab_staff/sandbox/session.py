@@ -8,7 +8,6 @@ import select
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +17,8 @@ from gradlab_staff.host.codec import CodecError, TooLargeError
 from gradlab_staff.host.wire import HungUpError, receive, send
 from gradlab_staff.sandbox.alarm import AlarmError, alarm
 from gradlab_staff.sandbox.bubblewrap import Sandbox, start_sandbox
-from gradlab_staff.sandbox.budget import Budget
+from gradlab_staff.sandbox.budget import Budget, Limit
+from gradlab_staff.sandbox.cells import CellToRun, Failed, failures_in, place_in, places_before
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, submission_error
 from gradlab_staff.sandbox.meter import SLICE_S, Meter
 from gradlab_staff.sandbox.remote import Remote
@@ -35,59 +35,12 @@ none."""
 AFTER_BAD_S = 3.0
 _LATE = ("NameError", "ModuleNotFoundError", "FileNotFoundError")
 """How a statement fails that may need a cell further down: it is tried again after that."""
-_MAX_TOLD = 100  # of what a host says that failed in one cell
 _QUOTED = re.compile(r"'(\w+)'")
 NESTED_CALLS = 8
 _ANSWERING = ("call", "get", "set")
 """The requests that run what the grader asked for. While a cell runs, or the host is made ready for a check, nothing is
 called back: an exercise's own time is no time to ask the reference."""
 _READ, _WRITE = select.POLLIN, select.POLLOUT
-
-
-@dataclass(frozen=True)
-class _Limit:
-    """A limit on what is under way: on the sandbox's CPU time, and on wall time, by the monotonic clock.
-
-    CPU time is what a submission is answerable for, and no load of the machine changes it. Wall time is bounded too,
-    for one that sleeps uses none: by twice the limit, which an honest one needs where there are twice as many workers
-    as cores, and up to 22 s more, in which a short request may wait for its turn.
-    """
-
-    limit_s: float = float("inf")
-    begun_s: float = 0.0
-    begun_cpu_s: float = 0.0
-
-    @property
-    def wall_s(self) -> float:
-        return 2 * self.limit_s + min(self.limit_s, 20.0) + 2.0
-
-    @property
-    def ends_s(self) -> float:
-        return self.begun_s + self.wall_s
-
-    def exceeded(self, now_s: float, cpu_s: float) -> bool:
-        """Return whether the CPU time is used up; before so much wall time has passed, the excess is another's."""
-        return cpu_s - self.begun_cpu_s > self.limit_s <= now_s - self.begun_s
-
-
-class CellToRun(Protocol):
-    """What a session needs to know of a cell."""
-
-    @property
-    def id(self) -> str:
-        """Return the id of one of the assignment's cells; nothing for the student's own."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def kind(self) -> str:
-        """Return "given" for the assignment's own code, "stub" for a solution cell as released, else another word."""
-
-    @property
-    def only(self) -> tuple[int, ...] | None:
-        """Return the places of the statements to run; None for all of them."""
 
 
 class Peer(Protocol):
@@ -167,7 +120,7 @@ class Session:
         self._at = (0, 0)
         self._reported: set[str] = set()
         self._depth = 0
-        self._limit = _Limit()
+        self._limit = Limit()
         self._meter: Meter | None = None
         self._poll = select.poll()
 
@@ -221,7 +174,7 @@ class Session:
     def limited(self, limit_s: float) -> Iterator[None]:
         """Hold the requests of the block to `limit_s` of the sandbox's CPU time, and to a multiple of wall time."""
         outer = self._limit
-        self._limit = _Limit(limit_s, time.monotonic(), self.cpu_s)
+        self._limit = Limit(limit_s, time.monotonic(), self.cpu_s)
         try:
             yield
         finally:
@@ -255,12 +208,12 @@ class Session:
         limit_s = min(self.cell_s, AFTER_BAD_S) if bad else self.cell_s
         self._at = 0, 0
         try:
-            only = _places(repeated or cell.only, self._ends.get(number))
+            only = places_before(repeated or cell.only, self._ends.get(number))
             keeps = sorted(self.setup.defined) if cell.kind == "own" else []
             request = {"label": cell.label, "source": cell.source, "kind": str(cell.kind), "keeps": keeps}
             with self.limited(limit_s):
                 answer = self._request({"op": "run", "only": only, **request})
-            failed, missing = _failed(answer)
+            failed, missing = failures_in(answer)
             self._report_missing(cell, missing)
             late = any(one.error.kind in _LATE for one in failed)
             if late and not repeated and number not in self._not_again:
@@ -282,7 +235,7 @@ class Session:
         for text in missing:
             self._warn(f"{cell.label}: {text}. Went on without it. Grading has {self.setup.packages.listed}.")
 
-    def _report(self, cell: CellToRun, failed: Sequence[_Failed]) -> None:
+    def _report(self, cell: CellToRun, failed: Sequence[Failed]) -> None:
         """Warn of the statements of a cell that failed: of the first, with its reason, and where the others are."""
         if not failed:
             return
@@ -355,7 +308,7 @@ class Session:
             while True:
                 reply = self._receive()
                 if "at" in reply:
-                    self._at = _place(reply["at"])
+                    self._at = place_in(reply["at"])
                 elif "callback" in reply and message["op"] not in _ANSWERING:
                     self._send({"error": "RuntimeError: there is nothing to ask now"})
                 elif "callback" in reply:
@@ -387,6 +340,7 @@ class Session:
         except (HostDiedError, HostTimedOutError):
             raise
         except AlarmError:
+            self.check_budget()
             raise self._late() from None
         except Exception as error:  # noqa: BLE001 (a wrong call by the student's code may fail in any way)
             return {"error": _described(error)}
@@ -488,44 +442,6 @@ class Session:
         if type(message) is not dict or not all(type(key) is str for key in message):
             raise HostDiedError("it sent something that is no answer")
         return message
-
-
-@dataclass(frozen=True)
-class _Failed:
-    """A statement of a cell that failed: its place in the cell, its line, and how."""
-
-    place: int
-    line: int
-    error: SubmissionError
-
-
-def _failed(answer: Any) -> tuple[list[_Failed], list[str]]:
-    """Return the statements that failed, and what was missing beside, from an answer that may hold anything."""
-    fields = answer if type(answer) is dict else {}
-    failed, missing = (value if type(value := fields.get(key)) is list else [] for key in ("failed", "missing"))
-    items = [item for item in failed if type(item) is list and len(item) == 3]
-    return (
-        [_Failed(*_place(item[:2]), submission_error(item[2])) for item in items[:_MAX_TOLD]],
-        [clean(text, 300) for text in missing[:_MAX_TOLD] if type(text) is str],
-    )
-
-
-def _place(pair: Any) -> tuple[int, int]:
-    """Return place and line of a statement, from a message that may hold anything."""
-    if (
-        type(pair) is list
-        and [type(part) for part in pair] == [int, int]
-        and all(0 <= part <= MAX_SOURCE_CHARS for part in pair)
-    ):
-        return pair[0], pair[1]
-    return 0, 0
-
-
-def _places(only: Sequence[int] | None, end: int | None) -> list[int] | None:
-    """Return the places of the statements to run, before the `end`; None for all of them."""
-    if end is None:
-        return None if only is None else list(only)
-    return list(range(end)) if only is None else [place for place in only if place < end]
 
 
 @contextlib.contextmanager

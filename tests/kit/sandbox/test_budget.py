@@ -162,3 +162,29 @@ def test_thinking_is_free():
         time.sleep(0.15)
         assert budget.used_up
     assert (budget.used_up, budget.what) == (True, "0.2 s")
+
+
+def test_a_call_back_without_end_uses_the_budget_up(notebook):
+    """Then nothing is left for the next request either."""
+    nb = notebook(CODE, wall_s=2)
+    with nb.standing_in({"g": lambda: [None for _ in iter(int, 1)]}):
+        f = nb.f
+        with pytest.raises(HostTimedOutError, match="used up its 2 s") as raised:
+            f()
+    assert raised.value.for_good
+
+
+def test_a_host_that_answers_a_byte_at_a_time_is_held_to_its_limits(notebook):
+    """What comes early enough each time is looked at all the same."""
+    trickle = (
+        "import gc, socket, time\ndef trickle():\n"
+        "    mine = next(thing for thing in gc.get_objects() if isinstance(thing, socket.socket))\n"
+        "    mine.sendall((50).to_bytes(8, 'little') + (1 << 20).to_bytes(8, 'little'))\n"
+        "    while True:\n        end = time.process_time() + 0.05\n"
+        "        while time.process_time() < end: pass\n        mine.sendall(b'x')\n"
+    )
+    nb = notebook(trickle)
+    ask = nb.trickle
+    within, took_s = timed_out(nb, 0.5, ask)
+    assert within == "0.5 s of CPU time"
+    assert took_s < 10
