@@ -107,7 +107,7 @@ def test_a_check_that_does_not_count_says_why() -> None:
     assert f"– passed, does not count: It works. weight 2 {told}" in said
     assert f"– passed, does not count: It works twice. weight 2 {told}" in said
     assert "✓ passed: It stays. weight 1" in said
-    assert "1 / 6 3 of 4 passed, 1 count" in said
+    assert "1 / 6 3 of 4 passed, 1 of them counts" in said
     assert exercise_report(gated()).splitlines()[3:5] == ["– It works. (weight 2)", f"    {told}"]
 
 

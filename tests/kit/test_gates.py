@@ -118,7 +118,7 @@ def test_one_check_alone_is_collected(tiny):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,  # it starts a sandbox, and may not be alone on its machine
     )
     assert "1 passed, 3 deselected" in ran.stdout, ran.stdout + ran.stderr
     assert "tiny/double: 0 of 4" in ran.stdout

@@ -11,14 +11,15 @@ from gradlab_staff.audit.coverage import coverage_of
 from gradlab_staff.audit.equivalent import Equivalent, load_equivalents
 from gradlab_staff.audit.kept import open_kept
 from gradlab_staff.audit.mutants import Mutant, in_turns, make_mutants
-from gradlab_staff.audit.report import AuditReport, Flip, Survivor, WrongTried
+from gradlab_staff.audit.report import TRIVIAL_SHARE, AuditReport, Flip, Survivor, TrivialTried, WrongTried
 from gradlab_staff.audit.trials import TRIAL_S, Found, Trial, Trials, Tried, lost
+from gradlab_staff.audit.triviality import Trivial, trivial_answers
 from gradlab_staff.audit.variants import Variant, load_variants
 from gradlab_staff.course import Assignment
 from gradlab_staff.errors import GraderError
 from gradlab_staff.grading.diagnosis import load_misconceptions
 from gradlab_staff.grading.marks import Spec
-from gradlab_staff.grading.verdict import Outcome
+from gradlab_staff.grading.verdict import ExerciseResult, Outcome
 from gradlab_staff.pool import Pool, Worker, WorkerError
 
 __all__ = ["AuditOptions", "audit", "forget"]
@@ -68,6 +69,7 @@ def audit(
         one.measure_coverage()
         one.try_misconceptions()
         one.try_mutants()
+        one.try_trivial()
         one.try_variants()
         one.try_again_and_again()
     return one.report(kept.seed, time.monotonic() - started)
@@ -90,6 +92,7 @@ class _Audit:
     coverage: dict[str, frozenset[str]] = field(default_factory=dict)
     wrong: list[WrongTried] = field(default_factory=list)
     survivors: list[Survivor] = field(default_factory=list)
+    trivial: list[TrivialTried] = field(default_factory=list)
     rejected: dict[str, tuple[str, ...]] = field(default_factory=dict)
     variants: int = 0
     steady: list[Flip] = field(default_factory=list)
@@ -105,6 +108,7 @@ class _Audit:
         self.specs = [one for one in load_misconceptions(self.assignment).values() if self._asked(one.exercise)]
         self.diagnosis = Diagnosis(tuple(self.specs), {})
         self.right = [one for one in load_variants(self.assignment) if any(map(self._asked, one.sources))]
+        self.hollow = trivial_answers(self.assignment)
         self.equivalents = load_equivalents(self.assignment)
 
     def _try(self, stage: str, trials: Iterable[Trial]) -> Iterator[Tried]:
@@ -218,6 +222,23 @@ class _Audit:
             self.wrong.append(WrongTried(**{**vars(one), "cause_right": right}))
         self.wrong.extend(ones.values())
 
+    # -- no solutions ---
+
+    def try_trivial(self) -> None:
+        """Grade each trivial answer as a student's: it earns next to nothing of the exercises that it answers."""
+        chosen = in_turns([one for one in self.hollow if any(map(self._asked, one.sources))], self.options.sample)
+        for tried in self._try("trivial answers", map(self._pretence, chosen)):
+            for exercise, checks in tried.results[0].items():
+                result = ExerciseResult(f"{self.assignment.name}/{exercise}", 1.0, tuple(checks))
+                one = TrivialTried(tried.trial.name, exercise, result.share, tuple(sorted(result.counting)))
+                self.trivial.append(one)
+                if one.share > TRIVIAL_SHARE:
+                    told = f"{one.share:.0%} of {exercise} by {', '.join(one.checks)}"
+                    self.on_finding(f"trivial answer that earned points: {one.id}: {told}")
+
+    def _pretence(self, one: Trivial) -> Trial:
+        return Trial(one.name, one.sources, tuple(filter(self._asked, one.sources)), self.seeds[:1])
+
     # -- right solutions ---
 
     def try_variants(self) -> None:
@@ -265,6 +286,7 @@ class _Audit:
             seed=seed,
             wrong=tuple(sorted(self.wrong, key=lambda one: (order[one.exercise], one.id))),
             survivors=tuple(sorted(self.survivors, key=lambda one: (order[one.exercise], bool(one.reason), one.id))),
+            trivial=tuple(sorted(self.trivial, key=lambda one: (order[one.exercise], one.id))),
             variants=self.variants,
             rejected=self.rejected,
             steady=tuple(self.steady),

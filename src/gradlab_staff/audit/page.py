@@ -49,6 +49,9 @@ def _faults(report: AuditReport) -> Iterator[str]:
         yield f"{one.id}: expected the diagnosis to name this misconception, it named {one.cause or 'none'}"
     for one in report.misnamed:
         yield f"{one.id}: the cause that is named, {one.cause}, is not the right one"
+    for paid in report.paid:
+        earned = f"it earned {paid.share:.0%} by {', '.join(paid.checks)}"
+        yield f"{paid.id}: expected this trivial answer to earn nothing of {paid.exercise}, {earned}"
     for name, checks in report.rejected.items():
         yield f"variant {name}: expected full marks, lost {', '.join(checks)}"
     for line in report.contradictions:
@@ -77,6 +80,7 @@ def _summary(report: AuditReport) -> Iterator[str]:
     numbers = report.summary()
     lost = numbers["misconceptions"] - numbers["misconceptions_missed"]
     yield f"{lost} of {numbers['misconceptions']} misconceptions lose points."
+    yield f"{numbers['trivial'] - numbers['trivial_paid']} of {numbers['trivial']} trivial answers earn nothing."
     yield f"{numbers['variants'] - numbers['rejected']} of {numbers['variants']} right variants get full marks."
     yield f"{numbers['double_jeopardy']} wrong solutions cost points in an exercise of others."
     if numbers["runs"]:

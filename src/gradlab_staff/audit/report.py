@@ -6,11 +6,13 @@ from collections.abc import Sized
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["NAMED_RIGHT", "AuditReport", "Flip", "Survivor", "WrongTried"]
+__all__ = ["NAMED_RIGHT", "TRIVIAL_SHARE", "AuditReport", "Flip", "Survivor", "TrivialTried", "WrongTried"]
 
 
 NAMED_RIGHT = 0.8
 """Which share of the causes that are named must be right."""
+TRIVIAL_SHARE = 0.02
+"""Which share of an exercise a trivial answer may earn."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,16 @@ class WrongTried:
     cause: str = ""
     """The misconception that the diagnosis named."""
     cause_right: bool = False
+
+
+@dataclass(frozen=True)
+class TrivialTried:
+    """A trivial answer, graded: which share of the points of an exercise it earned, and the checks that count."""
+
+    id: str
+    exercise: str
+    share: float
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,7 @@ class AuditReport:
     seed: int
     wrong: tuple[WrongTried, ...] = ()
     survivors: tuple[Survivor, ...] = ()
+    trivial: tuple[TrivialTried, ...] = ()
     variants: int = 0
     rejected: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By variant: the checks that failed, which is a bug of theirs."""
@@ -82,6 +95,11 @@ class AuditReport:
     def misconceptions(self) -> tuple[WrongTried, ...]:
         """Return the misconceptions that were graded."""
         return tuple(one for one in self.wrong if one.kind == "misconception")
+
+    @property
+    def paid(self) -> tuple[TrivialTried, ...]:
+        """Return the trivial answers that earned more than they may."""
+        return tuple(one for one in self.trivial if one.share > TRIVIAL_SHARE)
 
     @property
     def holes(self) -> tuple[Survivor, ...]:
@@ -119,7 +137,7 @@ class AuditReport:
     def faults(self) -> int:
         """Return how many things are to be fixed."""
         found: tuple[Sized, ...] = (
-            *(self.holes, self.missed, self.doubly, self.unnamed, self.misnamed),
+            *(self.holes, self.missed, self.doubly, self.unnamed, self.misnamed, self.paid),
             *(self.rejected, self.contradictions, self.stale, self.errors),
         )
         return sum(map(len, found)) + self.flips
@@ -152,6 +170,8 @@ class AuditReport:
             "misconceptions": len(self.misconceptions),
             "misconceptions_missed": len(self.missed),
             "double_jeopardy": len(self.doubly),
+            "trivial": len(self.trivial),
+            "trivial_paid": len(self.paid),
             "variants": self.variants,
             "rejected": len(self.rejected),
             "runs": sum(one.runs for one in self.steady),
@@ -171,6 +191,7 @@ class AuditReport:
             "missed_of": [one.id for one in self.missed],
             "unnamed_of": [one.id for one in self.unnamed],
             "misnamed_of": {one.id: one.cause for one in self.misnamed},
+            "trivial_paid_of": [asdict(one) for one in self.paid],
             "rejected_of": {name: list(checks) for name, checks in self.rejected.items()},
             "steady": [asdict(one) for one in self.steady],
             "coverage": (coverage := {name: list(others) for name, others in self.coverage.items()}),

@@ -48,16 +48,36 @@ def trivial_answers(assignment: Assignment) -> list[Trivial]:
     """
     cells = [cell for cell in assignment.cells if cell.is_solution and cell.cell_type == "code"]
     right = {exercise_of(cell.id): cell.source for cell in cells}
-    hollow = {how: {name: _hollow(source, how) for name, source in right.items()} for how in HOW}
+    hollow = {how: _hollow_cells(right, how) for how in HOW}
     by_rule = [
         Trivial(f"{name}-{how}", name, {name: source})
         for how, sources in hollow.items()
         for name, source in sources.items()
+        if how != "none"  # which all together show as well: of None nothing can be made
     ]
     together = [Trivial(f"all-{how}", next(iter(sources)), sources) for how, sources in hollow.items() if sources]
     choices = [choice for name, source in right.items() for choice in _choices(name, source)]
     by_hand = [Trivial(f"{one.exercise}-{one.name}", one.exercise, one.sources) for one in load_trivial(assignment)]
     return [*together, *by_rule, *choices, *by_hand]
+
+
+def _hollow_cells(right: Mapping[str, str], how: str) -> dict[str, str]:
+    return {
+        name: _hollow(source, how)
+        for name, source in right.items()
+        if how != "untrained" or _asks_what_it_is_given(source)
+    }
+
+
+def _asks_what_it_is_given(source: str) -> bool:
+    """Return whether a cell calls an argument, a method of one or of its own object: then it may train something."""
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef):
+            given = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
+            called = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
+            if any(isinstance(name, ast.Name) and name.id in given for call in called for name in ast.walk(call)):
+                return True
+    return False
 
 
 def _hollow(source: str, how: str) -> str:

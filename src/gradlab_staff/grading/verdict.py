@@ -72,10 +72,15 @@ class ExerciseResult:
 
     @property
     def score(self) -> float:
-        """Return the points earned: the share of the weights that count, to two decimals, at most all."""
+        """Return the points earned, to two decimals, at most all."""
+        return min(round(self.points * self.share, 2), self.points)
+
+    @property
+    def share(self) -> float:
+        """Return the share of the weights that count."""
         total = sum(check.weight for check in self.checks)
-        earned = sum(check.weight for check in self.checks if check.name in self.counting)
-        return min(round(self.points * earned / total, 2), self.points) if total else 0.0
+        counting = self.counting
+        return sum(check.weight for check in self.checks if check.name in counting) / total if total else 0.0
 
     @property
     def counting(self) -> frozenset[str]:

@@ -226,7 +226,7 @@ def judge_normal(z, name, scale, t=25.3):
     expect(abs(z.mean()) <= 7 / np.sqrt(n), f"{name}: expected a mean near 0, got {z.mean() * scale:.4g}.")
 
 
-@weight(0.5)
+@weight(0.5, needs=ANSWERS)
 def test_precision(submission, rng):
     """Parameters have the dtype that was asked for, single precision (float32) if none, and the loss works in both."""
     X, y = example(rng, (6, 4), 5)
@@ -257,7 +257,7 @@ def test_defaults(submission):
 # --- Without dropout -----------------------------------------------------------------------------------
 
 
-@weight(1.5)
+@weight(1.5, needs=ANSWERS)
 def test_scores(submission, rng):
     """Without labels the net returns its scores: the last layer's, with no ReLU; nets of one to eleven layers."""
     for name, dims in DEPTHS.items():
@@ -267,7 +267,7 @@ def test_scores(submission, rng):
         expect_close(scores, forward(params, X)[-1], f"scores, {name}", rtol=1e-7)
 
 
-@weight(0.5)
+@weight(0.5, needs=ANSWERS)
 def test_examples_of_many_dimensions(submission, rng):
     """Examples of shape (3, 2, 4) are taken as rows of 24 numbers, for scores, loss and gradients."""
     params = random_params(rng, (24, 5, 3))
@@ -280,7 +280,7 @@ def test_examples_of_many_dimensions(submission, rng):
     expect_close(grads["W1"], expected["W1"], "gradient of W1", rtol=1e-6)
 
 
-@weight(1.5)
+@weight(1.5, needs=ANSWERS)
 def test_loss(submission, rng):
     """The loss is the softmax loss plus ½ reg times the sum of all squared weights: of every layer, and no bias."""
     for name, dims in DEPTHS.items():
@@ -292,13 +292,13 @@ def test_loss(submission, rng):
             expect_close(loss, loss_and_grads(params, X, y, reg)[0], what, rtol=1e-7)
 
 
-@weight(1, needs=BACKWARD)
+@weight(1, needs=ANSWERS + BACKWARD)
 def test_gradients(submission, rng):
     """Without regularisation every gradient is right, for nets of one to eleven layers, and there is no other."""
     judge_gradients(submission, rng, reg=0.0)
 
 
-@weight(1, needs=BACKWARD)
+@weight(1, needs=ANSWERS + BACKWARD)
 def test_gradients_of_the_regulariser(submission, rng):
     """With regularisation the gradient of every weight matrix gains reg · W, and that of the biases nothing."""
     judge_gradients(submission, rng, reg=0.9)
@@ -336,7 +336,7 @@ def test_parameters_stay(submission, rng):
             expect_close(after[name], value, f"{name} after a {mode} pass", rtol=1e-12, evidence=False)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_no_dropout_at_one(submission, rng):
     """dropout = 1, the default, means no dropout: training gives the plain loss, each time."""
     dims = (6, 40, 4)
@@ -380,7 +380,7 @@ def read_masks(params, grads, X, p):
     return masks
 
 
-@weight(2)
+@weight(2, needs=ANSWERS)
 def test_dropout_after_every_relu(submission, rng):
     """In training every hidden layer's output goes through dropout, and nothing else does; the loss follows.
 
@@ -405,7 +405,7 @@ def one_example(rng, dims):
     return params, X, y
 
 
-@weight(1.5, needs=BACKWARD)
+@weight(1.5, needs=ANSWERS + BACKWARD)
 def test_gradients_under_dropout(submission, rng):
     """In training every gradient goes back through the masks that the forward pass drew."""
     for p in (0.4, 0.6):
@@ -417,7 +417,7 @@ def test_gradients_under_dropout(submission, rng):
             expect_close(grads[name], expected[name], f"gradient of {name}", rtol=1e-6, evidence=False)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_dropout_is_the_probability_to_keep(submission, rng):
     """The share of units that are kept is the net's dropout.
 
@@ -432,7 +432,7 @@ def test_dropout_is_the_probability_to_keep(submission, rng):
         expect_share(kept[active], p, f"share of units kept with dropout = {p}")
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_examples_have_masks_of_their_own(submission, rng):
     """Each example of a minibatch has its own mask.
 
@@ -456,7 +456,7 @@ def test_examples_have_masks_of_their_own(submission, rng):
     expect(not alike, "hidden layer: expected a mask for each example, got the same one for two of them.")
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_no_dropout_at_test_time(submission, rng):
     """Scores are computed without dropout, also between two steps of training, and training goes on with it after.
 
@@ -476,7 +476,7 @@ def test_no_dropout_at_test_time(submission, rng):
     )
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_seed_repeats_the_masks(submission, rng):
     """A net with a seed draws the same masks each time: two calls give one loss.
 

@@ -21,6 +21,21 @@ def compute_gradients(params, X, y, reg):
 """
 
 
+_EMPTY = """
+    return {"loss_history": [], "train_acc_history": [], "val_acc_history": []}"""
+
+
+def _train(step: str, returned: str = _EMPTY) -> str:
+    return f"""
+def train_net(net, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=5e-6, num_iters=100,
+              batch_size=200, verbose=False):
+    for _ in range(num_iters):
+        net.loss(X[:batch_size], y[:batch_size], reg)
+        {step}
+{returned}
+"""
+
+
 @trivial(exercise="train")
 def asks_and_does_not_step() -> str:
     """The first examples each time, no step, empty histories."""
@@ -46,21 +61,6 @@ def invented_histories() -> str:
         "val_acc_history": list(np.linspace(0.5, 1, epochs)),
     }""",
     )
-
-
-_EMPTY = """
-    return {"loss_history": [], "train_acc_history": [], "val_acc_history": []}"""
-
-
-def _train(step: str, returned: str = _EMPTY) -> str:
-    return f"""
-def train_net(net, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=5e-6, num_iters=100,
-              batch_size=200, verbose=False):
-    for _ in range(num_iters):
-        net.loss(X[:batch_size], y[:batch_size], reg)
-        {step}
-{returned}
-"""
 
 
 def _tune(train: str, accuracy: str) -> str:
