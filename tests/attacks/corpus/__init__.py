@@ -8,17 +8,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .attack import Attack
+from .brute import BRUTE
 from .calling import CALLING
+from .channels import CHANNELS as _CHANNELS
+from .channels import Channel
+from .circular import CIRCULAR
+from .cost import COST, COSTLY
 from .forging import FORGING
+from .hedging import HEDGING
 from .intake import INTAKE
 from .lying import LYING
 from .oracles import ORACLES
 from .pages import PAGES
 from .patching import PATCHING
+from .processes import PROCESSES
 from .reading import NETWORK, READING
 from .resources import RESOURCES
+from .sequence import SEQUENCE
+from .trick import Trick
+from .trivial import TRIVIAL
+from .trusted import TRUSTED
 
-__all__ = ["ATTACKS", "SAMPLE", "Attack"]
+__all__ = ["ATTACKS", "CHANNELS", "SAMPLE", "TRICKS", "Attack", "Channel", "Trick"]
 
 KINDS = {
     "reading": READING,
@@ -28,16 +39,31 @@ KINDS = {
     "calling": CALLING,
     "oracles": ORACLES,
     "lying": LYING,
+    "processes": PROCESSES,
     "resources": RESOURCES,
+    "cost": COST,
     "pages": PAGES,
     "intake": INTAKE,
+    "trusted": TRUSTED,
 }
 """By kind, the attacks on the made-up course of `target`."""
 
 ATTACKS = tuple(replace(attack, kind=kind) for kind, attacks in KINDS.items() for attack in attacks)
+TRICK_KINDS = {
+    "circular": CIRCULAR,
+    "brute": BRUTE,
+    "hedging": HEDGING,
+    "sequence": SEQUENCE,
+    "trivial": TRIVIAL,
+    "costly": COSTLY,
+}
+"""By kind, the attacks on the course's own assignments."""
+TRICKS = tuple(replace(trick, kind=kind) for kind, tricks in TRICK_KINDS.items() for trick in tricks)
+CHANNELS = tuple(_CHANNELS)
+"""Attacks by two sandboxes at once."""
 _QUICK = (
     "read_files", "patch_codec", "patch_host", "forge_before", "forge_handles", "closed_stand_in", "junk_params",
-    "callback_nonsense", "lying_object", "left_behind", "kill_others", "html_outputs", "escapes", "linked_student", "claims_points",
-    "method_of_a_class", "forged_states",
+    "callback_nonsense", "lying_object", "left_behind", "kill_others", "html_outputs", "escapes", "linked_student",
+    "claims_points", "method_of_a_class", "forged_states",
 )  # fmt: skip
 SAMPLE = tuple(attack for attack in ATTACKS if attack.name in _QUICK)
