@@ -28,8 +28,10 @@ MAX_WALL_S = 10 * 60.0
 """What one submission may cost: docs/security.md."""
 MAX_WORKER_MIB = 1024
 """Of memory on the trusted side: nothing that is handed in makes reading it cost more."""
-MAX_KERNEL_MIB = 256
-"""Of the kernel's own memory (locks, page tables, stacks), which no process is charged for."""
+MAX_KERNEL_MIB = 512
+"""Of the kernel's own memory (page tables, stacks, buffers), which may not be charged to any process."""
+MAX_LOCKS = 1000
+"""Held on the whole machine: each is kernel memory that no limit counts, and can be seen by other sandboxes."""
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Report:
     wall_s: dict[str, float] = field(default_factory=dict)
     worker_mib: float = 0.0
     kernel_mib: float = 0.0
+    locks: int = 0
 
     @property
     def failures(self) -> list[str]:
@@ -74,6 +77,8 @@ class Report:
             yield f"a worker took {self.worker_mib:.0f} MiB: expected at most {MAX_WORKER_MIB}"
         if self.kernel_mib > MAX_KERNEL_MIB:
             yield f"the kernel's own memory grew by {self.kernel_mib:.0f} MiB: expected at most {MAX_KERNEL_MIB}"
+        if self.locks > MAX_LOCKS:
+            yield f"{self.locks} locks were held at once: expected at most {MAX_LOCKS}"
 
     def add(self, other: Report) -> None:
         """Add what another run came to."""
@@ -86,6 +91,7 @@ class Report:
         self.protections = self.protections or other.protections
         self.worker_mib = max(self.worker_mib, other.worker_mib)
         self.kernel_mib = max(self.kernel_mib, other.kernel_mib)
+        self.locks = max(self.locks, other.locks)
 
 
 @dataclass
@@ -100,6 +106,7 @@ class Watch:
     digests: dict[Path, str] = field(default_factory=dict)
     worker_mib: float = 0.0
     kernel_mib: float = 0.0
+    locks: int = 0
 
     def run(self) -> None:
         """Look until the process has ended."""
@@ -109,6 +116,7 @@ class Watch:
             self.pids.update(found)
             self.worker_mib = max([self.worker_mib, *map(_python_mib, found)])
             self.kernel_mib = max(self.kernel_mib, _kernel_mib() - start)
+            self.locks = max(self.locks, _locks())
             for place in self.course.glob(".gradlab/received/run-*/[0-9]*"):
                 now = time.monotonic()
                 self.seen[place] = (self.seen.get(place, (now, now))[0], now)
@@ -146,6 +154,13 @@ def _python_mib(pid: int) -> float:
 def _kernel_mib() -> float:
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     return sum(int(lines[name].split()[0]) for name in ("SUnreclaim", "PageTables", "KernelStack")) / 1024
+
+
+def _locks() -> int:
+    """How many locks are held on the machine; counted up to some thousands, lest counting takes as long as locking."""
+    with contextlib.suppress(OSError), open("/proc/locks", "rb") as file:
+        return file.read(1 << 18).count(b"\n")
+    return 0
 
 
 @dataclass
@@ -195,6 +210,7 @@ def _account(watch: Watch, assignment: str, report: Report) -> None:
     report.wall_s.update(watch.wall_s(assignment))
     report.worker_mib = max(report.worker_mib, watch.worker_mib)
     report.kernel_mib = max(report.kernel_mib, watch.kernel_mib)
+    report.locks = max(report.locks, watch.locks)
 
 
 def _left(before: set[int], seen: set[int]) -> list[str]:

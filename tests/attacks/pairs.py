@@ -14,7 +14,7 @@ from grading import Report, grade
 
 from gradlab_staff.grading.verdict import Verdict
 
-__all__ = ["run_tricks"]
+__all__ = ["judge", "run_tricks"]
 
 PARTS = ("source", "reference", "release", "nbgrader_config.py", "gradlab.toml", "tests/graders")
 
@@ -31,7 +31,7 @@ def run_tricks(tricks: Sequence[Trick], root: Path, *, limit_s: float, workers: 
         options = ("--seed", str(seed), "--workers", str(workers))
         entries = grade(course, assignment, report, limit_s=limit_s, options=options).submissions
         for trick in own:
-            _judge(trick, entries, [twins[twin] for twin in trick.twins], report)
+            judge(trick, entries, [twins[twin] for twin in trick.twins], report)
     return report
 
 
@@ -64,7 +64,7 @@ def _write(work: Work, student: str, course: Path) -> None:
     (folder / f"{work.assignment}.ipynb").write_text(json.dumps(work.notebook()), encoding="utf-8")
 
 
-def _judge(trick: Trick, entries: dict[str, Any], twins: Sequence[str], report: Report) -> None:
+def judge(trick: Trick, entries: dict[str, Any], twins: Sequence[str], report: Report) -> None:
     """Compare a trick with the best of its twins, exercise by exercise."""
     entry = entries.get(trick.student, {"error": "it is not in the report"})
     missing = [f"{name}: {entries.get(name, {}).get('error')}" for name in twins if not _scores(entries.get(name))]

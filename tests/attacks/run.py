@@ -95,7 +95,10 @@ def _report(report: Report) -> bool:
     for what, spent in (("CPU", report.cpu_s), ("wall", report.wall_s)):
         student = max(spent, key=lambda name, spent=spent: spent[name], default="")
         print(f"worst {what} time of one submission: {spent.get(student, 0):.1f} s ({student})")
-    print(f"worst memory of a worker: {report.worker_mib:.0f} MiB; of the kernel: {report.kernel_mib:.0f} MiB more")
+    print(
+        f"at most {report.worker_mib:.0f} MiB in a worker, {report.kernel_mib:.0f} MiB more in the kernel,"
+        f" {report.locks} locks held"
+    )
     print(
         f"{report.attacks} attacks in {report.seconds:.0f} s: {len(report.gained)} gained, {len(report.leaked)} leaked,"
         f" {len(report.ungraded)} not graded, {len(report.harmed)} harmed others,"

@@ -98,7 +98,8 @@ CIRCULAR = [
     _circular(
         "circular_by_host",
         "take the stand-in out of the host's own table",
-        HOST + "def ask(name):\n    return [t for t in the_host().stand_ins.values() if t.__name__ == name][-1]\n",
+        HOST
+        + "def ask(name):\n    return [t for t in the_host().stand_ins.values() if getattr(t, '__name__', '') == name][-1]\n",
     ),
     _circular(
         "circular_by_collector",
@@ -118,14 +119,14 @@ CIRCULAR = [
         "call back by the host's own method, under every number",
         HOST
         + "def ask(name):\n    def asked(*args):\n        for number in [n for n, t in the_host().stand_ins.items()"
-        " if t.__name__ == name][::-1]:\n            try: return the_host().call_back(number, '__call__', args, {})\n"
+        " if getattr(t, '__name__', '') == name][::-1]:\n            try: return the_host().call_back(number, '__call__', args, {})\n"
         "            except Exception: pass\n    return asked\n",
     ),
     _circular(
         "circular_by_frames",
         "call back by frames of one's own on the inherited descriptor",
         HOST + "import os\nfrom gradlab_host.codec import decode, encode\ndef ask(name):\n    number = [n for n, t in"
-        " the_host().stand_ins.items() if t.__name__ == name][-1]\n    def asked(*args):\n        fd = the_socket().fileno()\n"
+        " the_host().stand_ins.items() if getattr(t, '__name__', '') == name][-1]\n    def asked(*args):\n        fd = the_socket().fileno()\n"
         "        whole = b''.join(bytes(p) for p in encode({'callback': number, 'method': '__call__', 'args': list(args),"
         " 'kwargs': {}, 'states': {}}, None))\n        while whole: whole = whole[os.write(fd, whole):]\n"
         "        def read(count):\n            got = b''\n            while len(got) < count: got += os.read(fd, count - len(got))\n"
@@ -150,9 +151,9 @@ CIRCULAR = [
     ),
     trick(
         "circular_ten_thousand",
-        "integrate the loss by 10,000 calls to the stand-in's gradients",
+        "integrate the losses of a check by 10,000 calls to the stand-in's gradients",
         "two_layer_net",
-        {"loss": LOSS.replace("leggauss(48)", "leggauss(400)").replace("1 + np.abs", "25 + np.abs")},
+        {"loss": LOSS.replace("leggauss(48)", "leggauss(100)").replace("1 + np.abs", "12 + np.abs")},
         prelude=PLAIN,
     ),
     trick(
@@ -232,7 +233,7 @@ CIRCULAR = [
         "dropout",
         {
             "update_rules": "def _by(name):\n    def rule(w, dw, config=None):\n"
-            "        return [t for t in the_host().stand_ins.values() if t.__name__ == name][-1](w, dw, config)\n    return rule\n"
+            "        return [t for t in the_host().stand_ins.values() if getattr(t, '__name__', '') == name][-1](w, dw, config)\n    return rule\n"
             "sgd_momentum, rmsprop, adam = map(_by, ('sgd_momentum', 'rmsprop', 'adam'))\n",
         },
         prelude=HOST,
@@ -253,7 +254,7 @@ CIRCULAR = [
         "have the stand-in `dropout` of `net` answer the checks of `dropout`",
         "inverted_dropout",
         {
-            "dropout": "def dropout(X, drop_prob):\n    return [t for t in the_host().stand_ins.values() if t.__name__ == 'dropout'][-1]"
+            "dropout": "def dropout(X, drop_prob):\n    return [t for t in the_host().stand_ins.values() if getattr(t, '__name__', '') == 'dropout'][-1]"
             "(X, drop_prob)\n",
         },
         prelude=HOST,

@@ -71,8 +71,9 @@ def _net(name: str, tries: str, second: str, prelude: str = "") -> Trick:
 
 def _solver(name: str, tries: str, second: str, prelude: str = "") -> Trick:
     source = SOLVER.replace("SOURCE", solutions("dropout")["solver"])
+    cells = {"solver": source.replace("SECOND", second)}
     twins = tuple({"solver": source.replace("SECOND", str(value))} for value in (False, True))
-    return trick(name, tries, "dropout", {"solver": source.replace("SECOND", second)}, prelude=prelude, twins=twins)
+    return trick(name, tries, "dropout", cells, solved=("update_rules",), prelude=prelude, twins=twins)
 
 
 NO_STAND_INS = "'call_back' not in compute_loss.__code__.co_names"
@@ -122,10 +123,8 @@ HEDGING = [
     _hedge(
         "hedge_calls",
         "tell a second try by how few calls came before: exercises before this one were not asked",
-        "not _before[0]",
-        HOST
-        + "_before = [0]\n_true = type(the_host()).op_name\ndef op_name(self, name):\n    _before[0] += name == 'compute_scores'\n"
-        "    return _true(self, name)\ntype(the_host()).op_name = op_name\n",
+        "len(_seeds) < 4",
+        SAME_SEED,
     ),
     _hedge(
         "hedge_time",
