@@ -63,7 +63,7 @@ def entry(*scores):
         {"id": f"a/{k}", "points": 10.0, "checks": c, "misconception": None, "stood_in": ()}
         for k, c in enumerate(checks)
     ]
-    verdict = {"assignment": "a", "student": "", "notebook": "", "seed": 1, "exercises": exercises}
+    verdict = {"assignment": "a", "student": "", "notebook": "", "seed": 1, "sandbox": "", "exercises": exercises}
     return {"error": "", "verdict": verdict}
 
 
