@@ -48,6 +48,8 @@ class Report:
     leftovers: list[str] = field(default_factory=list)
     residual: dict[str, str] = field(default_factory=dict)
     """What is known, and named in docs/security.md: told, and no failure."""
+    notes: list[str] = field(default_factory=list)
+    """What was measured, and is worth a line."""
     protections: str = ""
     cpu_s: dict[str, float] = field(default_factory=dict)
     wall_s: dict[str, float] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class Report:
             getattr(self, name).update(getattr(other, name))
         self.harmed += other.harmed
         self.leftovers += other.leftovers
+        self.notes += other.notes
         self.attacks += other.attacks
         self.seconds += other.seconds
         self.protections = self.protections or other.protections

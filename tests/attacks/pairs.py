@@ -14,7 +14,7 @@ from grading import Report, grade
 
 from gradlab_staff.grading.verdict import Verdict
 
-__all__ = ["judge", "run_tricks"]
+__all__ = ["judge", "make_course", "run_tricks", "write"]
 
 PARTS = ("source", "reference", "release", "nbgrader_config.py", "gradlab.toml", "tests/graders")
 
@@ -26,7 +26,7 @@ def run_tricks(tricks: Sequence[Trick], root: Path, *, limit_s: float, workers: 
     for assignment in dict.fromkeys(trick.work.assignment for trick in tricks):
         own = [trick for trick in tricks if trick.work.assignment == assignment]
         course = root / assignment
-        _make_course(course)
+        make_course(course)
         twins = _hand_in(own, course)
         options = ("--seed", str(seed), "--workers", str(workers))
         entries = grade(course, assignment, report, limit_s=limit_s, options=options).submissions
@@ -35,7 +35,7 @@ def run_tricks(tricks: Sequence[Trick], root: Path, *, limit_s: float, workers: 
     return report
 
 
-def _make_course(course: Path) -> None:
+def make_course(course: Path) -> None:
     """Copy what grading needs of this course."""
     for part in PARTS:
         place = course / part
@@ -50,15 +50,16 @@ def _hand_in(tricks: Iterable[Trick], course: Path) -> dict[Work, str]:
     """Write the submissions; return the names of the twins, which many tricks may share."""
     twins: dict[Work, str] = {}
     for trick in tricks:
-        _write(trick.work, trick.student, course)
+        write(trick.work, trick.student, course)
         for twin in trick.twins:
             if twin not in twins:
                 twins[twin] = f"twin_{len(twins) + 1:03}"
-                _write(twin, twins[twin], course)
+                write(twin, twins[twin], course)
     return twins
 
 
-def _write(work: Work, student: str, course: Path) -> None:
+def write(work: Work, student: str, course: Path) -> None:
+    """Hand in a notebook."""
     folder = course / "submitted" / student / work.assignment
     folder.mkdir(parents=True)
     (folder / f"{work.assignment}.ipynb").write_text(json.dumps(work.notebook()), encoding="utf-8")

@@ -20,6 +20,7 @@ from grading import Report
 from harness import run
 from pairs import run_tricks
 from settings import SETTINGS
+from telling import run_telling
 
 OF_EACH_KIND = 3
 """So many attacks of each kind are made in every other setting."""
@@ -34,14 +35,17 @@ class Chosen:
     attacks: tuple[Attack, ...] = ATTACKS
     tricks: tuple[Trick, ...] = TRICKS
     channels: tuple[Channel, ...] = CHANNELS
+    telling: bool = True
 
     def of(self, names: Sequence[str]) -> Chosen:
         """Return those of these names or kinds."""
-        return Chosen(*(tuple(a for a in group if {a.name, a.kind} & set(names)) for group in self._groups()))
+        return Chosen(
+            *(tuple(a for a in group if {a.name, a.kind} & set(names)) for group in self._groups()), "telling" in names
+        )
 
     def some(self) -> Chosen:
         """Return some of each kind, evenly spread."""
-        return Chosen(*(tuple(_some(group)) for group in self._groups()))
+        return Chosen(*(tuple(_some(group)) for group in self._groups()), telling=False)
 
     def _groups(self) -> tuple[tuple[Any, ...], ...]:
         return self.attacks, self.tricks, self.channels
@@ -56,6 +60,8 @@ class Chosen:
                 report.add(run(self.attacks, Path(root) / "attacks", limit_s=3000))
             if self.channels:
                 report.add(run_channels(self.channels, Path(root) / "channels"))
+            if self.telling:
+                report.add(run_telling(Path(root) / "telling"))
         return report
 
 
@@ -91,7 +97,8 @@ def _report(report: Report) -> bool:
         print(f"✗ {line}")
     for name, what in report.residual.items():
         print(f"· {name}, which docs/security.md names as left: {what}")
-    print(f"protections: {report.protections}")
+    for line in [*report.notes, f"protections: {report.protections}"]:
+        print(line)
     for what, spent in (("CPU", report.cpu_s), ("wall", report.wall_s)):
         student = max(spent, key=lambda name, spent=spent: spent[name], default="")
         print(f"worst {what} time of one submission: {spent.get(student, 0):.1f} s ({student})")
