@@ -31,6 +31,9 @@ def run_tricks(tricks: Sequence[Trick], root: Path, *, limit_s: float, workers: 
         options = ("--seed", str(seed), "--workers", str(workers))
         entries = grade(course, assignment, report, limit_s=limit_s, options=options).submissions
         for trick in own:
+            if trick.helper:
+                entries |= _grade_both(trick, trick.helper, course, report, ("--seed", str(seed)))
+        for trick in own:
             judge(trick, entries, [twins[twin] for twin in trick.twins], report)
     return report
 
@@ -50,12 +53,21 @@ def _hand_in(tricks: Iterable[Trick], course: Path) -> dict[Work, str]:
     """Write the submissions; return the names of the twins, which many tricks may share."""
     twins: dict[Work, str] = {}
     for trick in tricks:
-        write(trick.work, trick.student, course)
+        if trick.helper is None:  # who has one is graded later, at the same time as that one
+            write(trick.work, trick.student, course)
         for twin in trick.twins:
             if twin not in twins:
                 twins[twin] = f"twin_{len(twins) + 1:03}"
                 write(twin, twins[twin], course)
     return twins
+
+
+def _grade_both(trick: Trick, helper: Work, course: Path, report: Report, options: tuple[str, ...]) -> dict[str, Any]:
+    """What is said of a trick and its accomplice, graded by two workers at once."""
+    write(trick.work, trick.student, course)
+    write(helper, trick.accomplice, course)
+    chosen = ("--student", trick.accomplice, "--student", trick.student, "--workers", "2")
+    return grade(course, trick.work.assignment, report, limit_s=1200, options=(*options, *chosen)).submissions
 
 
 def write(work: Work, student: str, course: Path) -> None:

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
-from corpus import ATTACKS, CHANNELS, SAMPLE, TRICKS
+import pytest
+from colluding import run_channels
+from corpus import ATTACKS, CHANNELS, SAMPLE, SAMPLE_CHANNELS, SAMPLE_TRICKS, TRICKS
 from corpus.attack import HOST, does
 from corpus.trick import Work
 from fuzz import fuzz_decoder
 from grading import MAX_CPU_S, MAX_LOCKS, Report, grade
 from harness import run
-from pairs import judge
+from pairs import judge, run_tricks
 from settings import SETTINGS
 from target import NAME, Canaries, make_target
 
@@ -26,6 +28,18 @@ def test_a_sample_of_attacks_comes_to_nothing(tmp_path):
     assert report.failures == []
     assert "bubblewrap" in report.protections
     assert report.wall_s.keys() >= {attack.student for attack in SAMPLE if attack.name != "linked_student"}
+
+
+@pytest.mark.slow
+def test_a_sample_of_tricks_comes_to_nothing(tmp_path):
+    """On an assignment of the course a trick earns nothing that the same notebook without it does not earn."""
+    assert run_tricks(SAMPLE_TRICKS, tmp_path, limit_s=240).failures == []
+
+
+@pytest.mark.slow
+def test_a_taker_hears_nothing(tmp_path):
+    """Of two that are graded at once, one says 16 bits by record locks: the other hears none of it."""
+    assert run_channels(SAMPLE_CHANNELS, tmp_path).failures == []
 
 
 def test_what_attacks_share_works(tmp_path):

@@ -13,6 +13,7 @@ from .calling import CALLING
 from .channels import CHANNELS as _CHANNELS
 from .channels import Channel
 from .circular import CIRCULAR
+from .collusion import COLLUSION
 from .cost import COST, COSTLY
 from .forging import FORGING
 from .hedging import HEDGING
@@ -29,7 +30,7 @@ from .trick import Trick
 from .trivial import TRIVIAL
 from .trusted import TRUSTED
 
-__all__ = ["ATTACKS", "CHANNELS", "SAMPLE", "TRICKS", "Attack", "Channel", "Trick"]
+__all__ = ["ATTACKS", "CHANNELS", "SAMPLE", "SAMPLE_CHANNELS", "SAMPLE_TRICKS", "TRICKS", "Attack", "Channel", "Trick"]
 
 KINDS = {
     "reading": READING,
@@ -55,6 +56,7 @@ TRICK_KINDS = {
     "hedging": HEDGING,
     "sequence": SEQUENCE,
     "trivial": TRIVIAL,
+    "collusion": COLLUSION,
     "costly": COSTLY,
 }
 """By kind, the attacks on the course's own assignments."""
@@ -67,3 +69,6 @@ _QUICK = (
     "claims_points", "method_of_a_class", "forged_states",
 )  # fmt: skip
 SAMPLE = tuple(attack for attack in ATTACKS if attack.name in _QUICK)
+SAMPLE_TRICKS = tuple(trick for trick in TRICKS if trick.name in ("circular_gradients", "hedge_own"))
+SAMPLE_CHANNELS = tuple(channel for channel in CHANNELS if channel.name == "locks")
+"""What `make test` runs of all of them."""

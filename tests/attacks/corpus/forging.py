@@ -96,4 +96,11 @@ FORGING = [
         "hang whenever it is told to seed, cover or uncover",
         HOST + "type(the_host()).op_seed = type(the_host()).op_cover = lambda self, *a, **k: time.sleep(4)\n",
     ),
+    does(
+        "forge_accounting",
+        "answer with costs, counts and places that are no numbers, negative, or have 3,000 digits",
+        "global turn\nturn += 1\nodd = [float('nan'), -1e9, 1e308, 'x', None, ['l', 1], ['i', '0x' + 'f' * 2900], True][turn % 8]\n"
+        "for fields in (dict(at=odd), dict(at=['l', odd, odd]), dict(ok=1.0, printed=odd, cpu_s=odd, states=odd)): the_socket().sendall(frame(D(**fields)))",
+        HOST + "turn = -1\n",
+    ),
 ]

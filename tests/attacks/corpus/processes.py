@@ -125,6 +125,13 @@ PROCESSES = [
         "        if os.fork(): os._exit(0)\n        os.closerange(0, 256); time.sleep(1000)",
         "import ctypes, os, signal, time\nlibc = ctypes.CDLL(None)\n",
     ),
+    does(
+        "descriptors_of_the_first",
+        "write escapes into the descriptors of the first process, which bubblewrap's own messages go to",
+        "import glob\nfor p in glob.glob('/proc/[0-9]*/fd/*'):\n    if not p.startswith(f'/proc/{os.getpid()}/'):\n        try:\n"
+        "            fd = os.open(p, os.O_WRONLY | os.O_NONBLOCK)\n            os.write(fd, b'\\x1b]0;owned\\x07\\x1b[2J<script>alert(1)</script>' * 2000)\n        except OSError: pass\nos._exit(1)",
+        "import os\n",
+    ),
     calls(
         "callback_by_children",
         "call back from eight children at once, over the one socket",

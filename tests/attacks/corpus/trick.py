@@ -59,11 +59,17 @@ class Trick:
     """What is no gain yet, as a share of an exercise: one of its smallest checks may be passed by luck."""
     residual: bool = False
     """Whether it is known, and named in docs/security.md, that this earns something: printed, and no failure."""
+    helper: Work | None = None
+    """What an accomplice hands in, who is graded at the same time."""
     kind: str = ""
 
     @property
     def student(self) -> str:
         return f"mallory_{self.name}"
+
+    @property
+    def accomplice(self) -> str:
+        return f"helper_{self.name}"
 
 
 def trick(name: str, tries: str, assignment: str, cells: Mapping[str, str], *, solved: tuple[str, ...] = (),

@@ -72,6 +72,18 @@ def _one(name: str, tries: str, assignment: str, exercise: str, source: str, *so
 
 
 TRIVIAL = [
+    _one(
+        "wide_history",
+        "give histories of 250 million booleans, which take eight times as much as numbers",
+        "two_layer_net",
+        "train",
+        "def train_net(net, *args, **more):\n    wide = np.ones(250 << 20, bool)\n"
+        "    return {'loss_history': wide, 'train_acc_history': [], 'val_acc_history': []}\n",
+        "scores",
+        "loss",
+        "gradients",
+        "predict",
+    ),
     *(_constant(assignment, value) for assignment in ASSIGNMENTS for value in VALUES),
     *(
         _one(
