@@ -53,7 +53,8 @@ class Report:
     protections: str = ""
     cpu_s: dict[str, float] = field(default_factory=dict)
     wall_s: dict[str, float] = field(default_factory=dict)
-    worker_mib: float = 0.0
+    worker_mib: dict[str, float] = field(default_factory=dict)
+    """By student, the memory of the largest worker while the submission was worked on, by whichever worker."""
     kernel_mib: float = 0.0
     locks: int = 0
 
@@ -75,8 +76,9 @@ class Report:
             for student, seconds in spent.items():
                 if seconds > 1.1 * limit:
                     yield f"{student} cost {seconds:.0f} s of {what} time: expected at most {limit:g} s"
-        if self.worker_mib > MAX_WORKER_MIB:
-            yield f"a worker took {self.worker_mib:.0f} MiB: expected at most {MAX_WORKER_MIB}"
+        large = {name: mib for name, mib in self.worker_mib.items() if mib > MAX_WORKER_MIB}
+        if large:
+            yield f"workers took {large} MiB: expected at most {MAX_WORKER_MIB}"
         if self.kernel_mib > MAX_KERNEL_MIB:
             yield f"the kernel's own memory grew by {self.kernel_mib:.0f} MiB: expected at most {MAX_KERNEL_MIB}"
         if self.locks > MAX_LOCKS:
@@ -84,7 +86,7 @@ class Report:
 
     def add(self, other: Report) -> None:
         """Add what another run came to."""
-        for name in ("gained", "leaked", "active", "ungraded", "residual", "cpu_s", "wall_s"):
+        for name in ("gained", "leaked", "active", "ungraded", "residual", "cpu_s", "wall_s", "worker_mib"):
             getattr(self, name).update(getattr(other, name))
         self.harmed += other.harmed
         self.leftovers += other.leftovers
@@ -92,7 +94,6 @@ class Report:
         self.attacks += other.attacks
         self.seconds += other.seconds
         self.protections = self.protections or other.protections
-        self.worker_mib = max(self.worker_mib, other.worker_mib)
         self.kernel_mib = max(self.kernel_mib, other.kernel_mib)
         self.locks = max(self.locks, other.locks)
 
@@ -107,7 +108,7 @@ class Watch:
     seen: dict[Path, tuple[float, float]] = field(default_factory=dict)
     """Of each private copy when it was first and last seen: it is there as long as its submission is worked on."""
     digests: dict[Path, str] = field(default_factory=dict)
-    worker_mib: float = 0.0
+    worker_mib: dict[Path, float] = field(default_factory=dict)
     kernel_mib: float = 0.0
     locks: int = 0
 
@@ -117,25 +118,26 @@ class Watch:
         while self.process.poll() is None:
             found = usage_of(self.process.pid).pids
             self.pids.update(found)
-            self.worker_mib = max([self.worker_mib, *map(_python_mib, found)])
+            largest = max(map(_python_mib, found), default=0.0)
             self.kernel_mib = max(self.kernel_mib, _kernel_mib() - start)
             self.locks = max(self.locks, _locks())
             for place in self.course.glob(".gradlab/received/run-*/[0-9]*"):
                 now = time.monotonic()
                 self.seen[place] = (self.seen.get(place, (now, now))[0], now)
                 self.digests[place] = self.digests.get(place) or _digest(place)
+                self.worker_mib[place] = max(self.worker_mib.get(place, 0.0), largest)
             time.sleep(POLL_S)
 
-    def wall_s(self, assignment: str) -> Iterator[tuple[str, float]]:
-        """Yield the students whose submissions were seen at work, with the seconds that they took."""
-        students = {
-            _digest(folder): folder.parent.name
-            for folder in self.course.glob(f"submitted/*/{assignment}")
-            if folder.is_dir()
-        }
+    def account(self, assignment: str, report: Report) -> None:
+        """Enter in the report what was seen of each submission."""
+        folders = filter(Path.is_dir, self.course.glob(f"submitted/*/{assignment}"))
+        students = {_digest(folder): folder.parent.name for folder in folders}
         for place, (first, last) in self.seen.items():
-            if self.digests[place]:
-                yield students.get(self.digests[place], "a submission"), last - first + POLL_S
+            if student := students.get(self.digests[place] or "-"):
+                report.wall_s[student] = last - first + POLL_S
+                report.worker_mib[student] = round(self.worker_mib[place])
+        report.kernel_mib = max(report.kernel_mib, self.kernel_mib)
+        report.locks = max(report.locks, self.locks)
 
 
 def _digest(folder: Path) -> str:
@@ -198,7 +200,7 @@ def grade(course: Path, assignment: str, report: Report, *, limit_s: float, opti
         report.harmed.append(f"{assignment}: the batch did not end within {limit_s:g} s")
     watching.join()
     report.seconds += time.monotonic() - started
-    _account(watch, assignment, report)
+    watch.account(assignment, report)
     report.leftovers += _left(before, watch.pids)
     try:
         found = {entry["student"]: entry for entry in json.loads(out)["submissions"]}
@@ -207,13 +209,6 @@ def grade(course: Path, assignment: str, report: Report, *, limit_s: float, opti
         found = {}
     report.cpu_s.update({name: entry["verdict"]["cpu_s"] for name, entry in found.items() if entry.get("verdict")})
     return Graded(found, out + err)
-
-
-def _account(watch: Watch, assignment: str, report: Report) -> None:
-    report.wall_s.update(watch.wall_s(assignment))
-    report.worker_mib = max(report.worker_mib, watch.worker_mib)
-    report.kernel_mib = max(report.kernel_mib, watch.kernel_mib)
-    report.locks = max(report.locks, watch.locks)
 
 
 def _left(before: set[int], seen: set[int]) -> list[str]:

@@ -99,13 +99,14 @@ def _report(report: Report) -> bool:
         print(f"· {name}, which docs/security.md names as left: {what}")
     for line in [*report.notes, f"protections: {report.protections}"]:
         print(line)
-    for what, spent in (("CPU", report.cpu_s), ("wall", report.wall_s)):
+    for what, unit, spent in (
+        ("CPU time", "s", report.cpu_s),
+        ("wall time", "s", report.wall_s),
+        ("memory of a worker", "MiB", report.worker_mib),
+    ):
         student = max(spent, key=lambda name, spent=spent: spent[name], default="")
-        print(f"worst {what} time of one submission: {spent.get(student, 0):.1f} s ({student})")
-    print(
-        f"at most {report.worker_mib:.0f} MiB in a worker, {report.kernel_mib:.0f} MiB more in the kernel,"
-        f" {report.locks} locks held"
-    )
+        print(f"worst {what} of one submission: {spent.get(student, 0):.1f} {unit} ({student})")
+    print(f"at most {report.kernel_mib:.0f} MiB more in the kernel, {report.locks} locks held")
     print(
         f"{report.attacks} attacks in {report.seconds:.0f} s: {len(report.gained)} gained, {len(report.leaked)} leaked,"
         f" {len(report.ungraded)} not graded, {len(report.harmed)} harmed others,"

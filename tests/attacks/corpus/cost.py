@@ -87,7 +87,7 @@ COST = [
     _costs(
         "page_tables",
         "touch a page in each 2 MiB of sparse mappings: the tables take more than the pages",
-        "m, n = [], 0\ntry:\n    for _ in range(64):\n        x = mmap.mmap(-1, 1 << 30, flags=mmap.MAP_SHARED | 0x4000); m.append(x)\n        for k in range(0, 1 << 30, 2 << 20): x[k] = 1\nexcept (OSError, ValueError, MemoryError): pass\ntime.sleep(1)",
+        "m, n = [], 0\ntry:\n    for _ in range(64):\n        table = mmap.mmap(-1, 1 << 30, flags=mmap.MAP_SHARED | 0x4000); m.append(table)\n        for k in range(0, 1 << 30, 2 << 20): table[k] = 1\nexcept (OSError, ValueError, MemoryError): pass\ntime.sleep(1)",
     ),
     _costs(
         "mappings",
