@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,9 @@ from pairs import make_course, write
 
 __all__ = ["run_telling"]
 
-ASSIGNMENT = "two_layer_net"
-COPIES = 4
-MAX_GAP_MS = 2.0
-"""By how much the median gap between two requests may differ: that much is the machine's own noise."""
+COPIES = 3
+MAX_GAP_MS = 5.0
+"""By how much the median gap between two requests may differ: a machine that does other things makes half of that."""
 
 # Of each check of `gradients`: what was asked, in order, and how long after the answer before.
 _RECORD = HOST + (
@@ -32,15 +32,73 @@ _RECORD = HOST + (
     "    _true(self, request); _ended[0] = time.perf_counter()\n"
     "type(the_host())._answer = _answer\n"
     "def _told():\n"
-    "    mine = [c for c in _checks if any(op == 'name' and name == 'TwoLayerNet' for op, name, _ in c)]\n"
+    "    mine = [c for c in _checks if any(op == 'name' and name == ASKED for op, name, _ in c)]\n"
     "    asked = [[r[:2] for r in c] for c in mine]\n"
     "    after = [_checks[_checks.index(c) + 1][0][2] for c in mine if _checks.index(c) + 1 < len(_checks)]\n"
     "    return json.dumps([len(mine), sum(map(len, mine)), hashlib.sha256(repr(asked).encode()).hexdigest()[:12],"
     " round(float(np.median([r[2] for c in mine for r in c[1:]])), 3), round(float(np.median(after)), 3)])\n"
 )
-_TELLS = "def predict_labels(params, X):\n    raise ValueError('told ' + _told() + ' told')\n"
-_RIGHT = GRADIENTS.replace("*((0, 2) if SECOND else (1, 0))", "1, 2")
-_WRONG = GRADIENTS.replace("*((0, 2) if SECOND else (1, 0))", "0, 1")
+_TELLS = "raise ValueError('told ' + _told() + ' told')\n"
+_DROPOUT = (
+    "def dropout_forward(x, dropout_param):\n    mask = None\n    if dropout_param['mode'] == 'train':\n"
+    "        mask = (np.random.rand(*x.shape) < dropout_param['p']) / SCALE\n        x = x * mask\n"
+    "    return x, (dropout_param, mask)\n"
+)
+_NET = (
+    "def net(X, params, training=False, drop_probs=(0.2, 0.5)):\n    for layer in (1, 2):\n"
+    "        X = np.maximum(X @ params[f'W{layer}'] + params[f'b{layer}'], 0)\n"
+    "        if training: X = dropout(X, drop_probs[layer - FIRST])\n    return X @ params['W3'] + params['b3']\n"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An exercise, right and wrong, and a later one, which tells what the host saw of the first one's checks."""
+
+    assignment: str
+    solved: tuple[str, ...]
+    exercise: str
+    asked: str
+    """The name that its checks ask for."""
+    right: str
+    wrong: str
+    telling: tuple[str, str]
+
+    def work(self, source: str) -> Work:
+        """Return what is handed in with this source."""
+        cells = ((self.exercise, source), self.telling)
+        return Work(self.assignment, self.solved, cells, _RECORD.replace("ASKED", repr(self.asked)))
+
+
+CASES = (
+    Case(
+        "two_layer_net",
+        ("scores", "loss"),
+        "gradients",
+        "TwoLayerNet",
+        GRADIENTS.replace("*((0, 2) if SECOND else (1, 0))", "1, 2"),
+        GRADIENTS.replace("*((0, 2) if SECOND else (1, 0))", "0, 1"),
+        ("predict", f"def predict_labels(params, X):\n    {_TELLS}"),
+    ),
+    Case(
+        "dropout",
+        (),
+        "dropout_forward",
+        "dropout_forward",
+        _DROPOUT.replace("SCALE", "dropout_param['p']"),
+        _DROPOUT.replace("SCALE", "1"),
+        ("dropout_backward", f"def dropout_backward(dout, cache):\n    {_TELLS}"),
+    ),
+    Case(
+        "inverted_dropout",
+        ("dropout",),
+        "net",
+        "net",
+        _NET.replace("FIRST", "1"),
+        _NET.replace("FIRST", "2"),
+        ("train_from_scratch", f"def train_from_scratch(*args, **more):\n    {_TELLS}"),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -58,27 +116,29 @@ class Told:
 
 def run_telling(root: Path, *, limit_s: float = 900) -> Report:
     """The report on right and wrong notebooks side by side: an attack that succeeds where any of them can be told."""
-    report = Report(attacks=1)
-    course = root / ASSIGNMENT
-    make_course(course)
-    for number in range(COPIES):
-        for kind, source in (("right", _RIGHT), ("wrong", _WRONG)):
-            cells = (("gradients", source), ("predict", _TELLS))
-            write(Work(ASSIGNMENT, ("scores", "loss"), cells, _RECORD), f"{kind}_{number}", course)
-    entries = grade(course, ASSIGNMENT, report, limit_s=limit_s).submissions
-    right, wrong = ([_told(entries[name]) for name in entries if name.startswith(kind)] for kind in ("right", "wrong"))
-    report.harmed += list(_differences(right, wrong))
-    report.notes += [f"requests of a right notebook and a wrong one: {_summary(right)}; {_summary(wrong)}"]
+    report = Report(attacks=len(CASES))
+    for case in CASES:
+        course = root / case.assignment
+        make_course(course)
+        for number in range(COPIES):
+            write(case.work(case.right), f"right_{number}", course)
+            write(case.work(case.wrong), f"wrong_{number}", course)
+        entries = grade(course, case.assignment, report, limit_s=limit_s).submissions
+        right, wrong = ([_told(entries.get(f"{kind}_{n}")) for n in range(COPIES)] for kind in ("right", "wrong"))
+        if None in (*right, *wrong):
+            report.ungraded[f"telling {case.assignment}"] = "a notebook did not tell what it saw"
+            continue
+        report.harmed += [f"{case.assignment}/{case.exercise}: {line}" for line in _differences(right, wrong)]
+        report.notes.append(f"{case.assignment}/{case.exercise}, right: {_summary(right)}; wrong: {_summary(wrong)}")
     return report
 
 
-def _told(entry: dict[str, Any]) -> Told:
-    found = re.search(r"told (\[.*?\]) told", json.dumps(entry["verdict"]).replace('\\"', '"'))
-    assert found, f"{entry['student']}: it told nothing: {entry['error']}"
-    return Told(*json.loads(found[1]))
+def _told(entry: dict[str, Any] | None) -> Told | None:
+    found = re.search(r"told (\[.*?\]) told", json.dumps((entry or {}).get("verdict")).replace('\\"', '"'))
+    return Told(*json.loads(found[1])) if found else None
 
 
-def _differences(right: list[Told], wrong: list[Told]) -> list[str]:
+def _differences(right: Sequence[Told], wrong: Sequence[Told]) -> list[str]:
     """What tells the one from the other."""
     what = []
     if {told.order for told in right} != {told.order for told in wrong}:
@@ -90,7 +150,7 @@ def _differences(right: list[Told], wrong: list[Told]) -> list[str]:
     return [f"a wrong notebook knows that it is wrong by {'; '.join(what)}"] if what else []
 
 
-def _summary(group: list[Told]) -> str:
+def _summary(group: Sequence[Told]) -> str:
     gap, after = (statistics.median(getattr(told, name) for told in group) for name in ("gap_ms", "after_ms"))
     return f"{group[0].requests} in {group[0].checks} checks, {gap:.1f} ms apart, {after:.1f} ms after a check"
 

@@ -123,14 +123,14 @@ HEDGING = [
     _hedge(
         "hedge_calls",
         "tell a second try by how few calls came before: exercises before this one were not asked",
-        "len(_seeds) < 4",
-        SAME_SEED,
+        "_once.setdefault(0, len(_seeds) < 4)",
+        SAME_SEED + "_once = {}\n",
     ),
     _hedge(
         "hedge_time",
         "tell a second try by the time since the cells ran",
-        "time.time() - _start < 0.6",
-        "import time\n_start = time.time()\n",
+        "_once.setdefault(0, time.time() - _start < 0.6)",
+        "import time\n_once, _start = {}, time.time()\n",
     ),
     _hedge(
         "hedge_machine",
