@@ -50,7 +50,7 @@ twins: install  ## does a submission see from its requests, and their times, how
 audit: install  ## do the graders let anything wrong through, or mark right work down? SAMPLE=10 is 5 minutes, all is hours
 	$(BIN)/gradlab audit $(if $(SAMPLE),--sample $(SAMPLE) --flips $(SAMPLE),--flips 200) --json --html audit.html > audit.json
 
-attacks: install  ## does any attack of the corpus gain a point, a secret or a process? (minutes)
+attacks: install  ## does any attack of the corpus gain a point, a secret or a process? (half an hour)
 	$(BIN)/python tests/attacks/run.py
 
 fuzz: install  ## the decoder, intake and the stand-ins, under inputs that nobody would send (minutes); FUZZ='--seed 1 --seconds 9'

@@ -2,66 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import hashlib
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from corpus import Attack
+from grading import Report, grade
 from target import NAME, SOLVED, WRONG, Canaries, make_target, notebook
 
 from gradlab_staff.course import Assignment
-from gradlab_staff.sandbox.processes import is_running, usage_of
 
 __all__ = ["Report", "run"]
 
 HONEST = ("aaa_honest", "mmm_honest", "zzz_honest")
-_KEEP_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER: what is left behind becomes our child, and is seen
-
-
-@dataclass
-class Report:
-    """What a run came to: what each attack gained or leaked, and what was broken around it."""
-
-    attacks: int = 0
-    seconds: float = 0.0
-    gained: dict[str, float] = field(default_factory=dict)
-    leaked: dict[str, list[str]] = field(default_factory=dict)
-    active: dict[str, str] = field(default_factory=dict)
-    ungraded: dict[str, str] = field(default_factory=dict)
-    harmed: list[str] = field(default_factory=list)
-    leftovers: list[str] = field(default_factory=list)
-    protections: str = ""
-
-    @property
-    def failures(self) -> list[str]:
-        """A line for everything that should not be; none where every attack came to nothing."""
-        return [
-            *(f"{name} gained {points:g} points" for name, points in self.gained.items()),
-            *(f"{name} got hold of secrets: {', '.join(places)}" for name, places in self.leaked.items()),
-            *(f"{name} left in the pages: {what}" for name, what in self.active.items()),
-            *(f"{name} was not graded: {error}" for name, error in self.ungraded.items()),
-            *self.harmed,
-            *self.leftovers,
-        ]
 
 
 def run(attacks: Sequence[Attack], root: Path, *, limit_s: float, workers: int = 2) -> Report:
     """The report on a class of these attackers and three honest students, in a course made in `root`."""
     canaries = Canaries()
     assignment = make_target(root / "course", canaries)
-    (root / "home").mkdir()
+    (root / "home").mkdir(parents=True)
     (root / "home" / "secret.txt").write_text(canaries["home"])
     _hand_in(assignment, attacks, canaries)
     before = dict(_files(assignment.course.root))
@@ -107,65 +73,13 @@ def _grade(
 ) -> dict[str, Any]:
     """What ``gradlab grade --json`` says of each student."""
     _plant_in_gradebook(assignment, canaries)
-    ctypes.CDLL(None).prctl(_KEEP_ORPHANS, 1, 0, 0, 0)
-    command = [sys.executable, "-m", "gradlab", "--course", str(assignment.course.root), "grade", NAME]
-    environment = {**os.environ, "CANARY": canaries["environment"], "XDG_CACHE_HOME": os.environ.get(
-        "XDG_CACHE_HOME", str(Path.home() / ".cache")), "HOME": str(root / "home")}  # fmt: skip
-    before = set(usage_of(os.getpid()).pids)
-    started = time.monotonic()
-    process = subprocess.Popen(
-        [*command, "--json", "--timeout-s", "2", "--workers", str(workers)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    workers_seen: set[int] = set()
-    watch = threading.Thread(target=_collect, args=(process, workers_seen))
-    watch.start()
-    try:
-        out, err = process.communicate(timeout=limit_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
-        report.harmed.append(f"the batch did not end within {limit_s:g} s")
-    watch.join()
-    report.seconds = time.monotonic() - started
-    if b"\x1b]" in out + err or b"\x1b[2J" in out + err:
+    cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    environment = {"CANARY": canaries["environment"], "XDG_CACHE_HOME": cache, "HOME": str(root / "home")}
+    options = ("--timeout-s", "2", "--workers", str(workers))
+    graded = grade(assignment.course.root, NAME, report, limit_s=limit_s, options=options, environment=environment)
+    if b"\x1b]" in graded.printed or b"\x1b[2J" in graded.printed:
         report.active["a terminal"] = "an escape sequence"
-    time.sleep(0.5)
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass  # the dead whose parents died first
-    left = filter(is_running, set(usage_of(os.getpid()).pids) - before)
-    report.leftovers += [f"a process left behind: {_command(pid)}" for pid in left]
-    report.leftovers += [f"a control group left behind: {path}" for path in _groups(workers_seen)]
-    try:
-        return {entry["student"]: entry for entry in json.loads(out)["submissions"]}
-    except (ValueError, KeyError, TypeError):
-        report.harmed.append(f"gradlab grade gave no result: {err.decode(errors='replace')[-1500:]}")
-        return {}
-
-
-def _collect(process: subprocess.Popen[bytes], seen: set[int]) -> None:
-    while process.poll() is None:
-        seen.update(usage_of(process.pid).pids)
-        time.sleep(0.5)
-
-
-def _groups(pids: set[int]) -> Iterator[str]:
-    """The control groups that these processes made, and that are still there."""
-    for top, folders, _ in os.walk("/sys/fs/cgroup"):
-        for name in folders:
-            if name.startswith("gradlab-") and int(name.split("-")[1]) in pids:
-                yield os.path.join(top, name)
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[-100:]
-    except OSError:
-        return f"process {pid}, which has ended since"
+    return graded.submissions
 
 
 def _plant_in_gradebook(assignment: Assignment, canaries: Canaries) -> None:
