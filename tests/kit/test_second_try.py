@@ -4,6 +4,7 @@ import pytest
 from tiny_course import make_course
 
 from gradlab_staff.grading.grade import grade
+from gradlab_staff.grading.run import GradeOptions, Run
 
 pytestmark = pytest.mark.slow
 
@@ -34,13 +35,13 @@ def tiny(tmp_path):
     return assignment
 
 
-def verdict_on(tiny, double, halve):
+def verdict_on(tiny, double, halve, timeout_s=None):
     """The verdict on two functions' bodies."""
     path = tiny.course.root / "handed_in.ipynb"
     source = tiny.notebook.read_text()
     assert "return 2 * x" in source
     path.write_text(source.replace("return 2 * x", escaped(double)).replace("return x / 2", escaped(halve)))
-    return grade(tiny, path, "student_01")
+    return grade(tiny, path, "student_01", options=GradeOptions(timeout_s=timeout_s))
 
 
 def escaped(body):
@@ -100,3 +101,18 @@ raise ValueError('not now')
     (halve,) = verdict_on(tiny, "return 2 * x", body).exercises[1:]
     assert halve.score == halve.points / 2
     assert len({check.with_own for check in halve.checks}) == 1
+
+
+def test_what_was_not_attempted_or_late_is_not_tried_again(tiny, monkeypatch):
+    """It would be as late, and cost as much, a second time."""
+    tries = []
+    second_try = Run.second_try
+    monkeypatch.setattr(Run, "second_try", lambda run: tries.append(run) or second_try(run))
+    for body, outcome in (
+        ("raise NotImplementedError", "not_attempted"),
+        ("while True: pass", "timed_out"),
+        ("return double(x) + None", "failed"),
+    ):
+        checks = outcomes(verdict_on(tiny, "return 2 * x", body, timeout_s=0.5).exercises[1])
+        assert checks == [outcome] * 2
+    assert len(tries) == 1  # of the last

@@ -93,10 +93,13 @@ def perform(item: pytest.Item, nextitem: pytest.Item | None, run: Run) -> Perfor
 def did_not_fit(checks: Sequence[Performed]) -> bool:
     """Return whether an exercise did not fit the stand-ins: its code broke off beside them, and gave nothing wrong.
 
-    A wrong answer is one: a second try after it would be a second guess.
+    A wrong answer is one: a second try after it would be a second guess, of whoever answers otherwise where no stand-in
+    is to be seen. What was late would be late again.
     """
-    ended = [check for check in checks if check.result.outcome is not Outcome.PASSED]
-    return any(StoodIn.of(check.item).names for check in ended) and not any(check.notes.failed for check in ended)
+    broke_off = [check for check in checks if check.result.outcome in (Outcome.FAILED, Outcome.CRASHED)]
+    late = any(check.result.outcome is Outcome.TIMED_OUT for check in checks)
+    fits = late or any(check.notes.failed for check in broke_off)
+    return not fits and any(StoodIn.of(check.item).names for check in broke_off)
 
 
 def _result(
