@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gradlab_staff.sandbox.limits import Limits
 
@@ -31,7 +32,7 @@ class Limit:
         """Return the bound on wall time, in seconds."""
         return 2 * self.limit_s + min(self.limit_s, 20.0) + 2.0
 
-    @property
+    @cached_property
     def ends_s(self) -> float:
         """Return when it is reached, by the monotonic clock."""
         return self.begun_s + self.wall_s

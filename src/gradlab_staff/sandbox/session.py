@@ -122,7 +122,7 @@ class Session:
         self._depth = 0
         self._limit = Limit()
         self._meter: Meter | None = None
-        self._poll = select.poll()
+        self._poll, self._event = select.poll(), _READ
 
     # -- life ---
 
@@ -144,6 +144,7 @@ class Session:
             self.sandbox.connection.setblocking(False)
             self._poll = select.poll()
             self._poll.register(self.sandbox.connection, _READ)
+            self._event = _READ
             self.protections = self.sandbox.protections
             self.generation += 1
             with self.limited(REQUEST_S):
@@ -393,7 +394,9 @@ class Session:
         if self.sandbox is None:
             raise HostDiedError("it has ended before")
         connection = self.sandbox.connection
-        self._poll.modify(connection, event)
+        if event != self._event:
+            self._poll.modify(connection, event)
+            self._event = event
         while True:
             now_s = time.monotonic()
             if self._meter is None or self._meter.is_due(now_s):

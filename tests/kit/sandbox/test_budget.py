@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from hosted import notebooks
+from hosted import notebooks, wait_for_cpu_time
 
 from gradlab_staff.sandbox.budget import Budget
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError
@@ -54,8 +54,9 @@ def timed_out(nb, limit_s, ask):
     return raised.value.within, time.monotonic() - started_s
 
 
-def test_what_burns_is_ended_by_its_cpu_time(notebook):
+def test_what_burns_is_ended_by_its_cpu_time(notebook, monkeypatch):
     """On a machine without load, at once; on any other, when it has had what is its."""
+    wait_for_cpu_time(monkeypatch)
     nb = notebook()
     burn = nb.burn
     within, _ = timed_out(nb, 0.7, lambda: burn(60))
@@ -69,20 +70,22 @@ def test_what_sleeps_is_ended_by_wall_time(notebook):
     sleep = nb.sleep
     within, took_s = timed_out(nb, 0.5, lambda: sleep(60))
     assert within == "3.5 s"
-    assert 3.4 < took_s < 10
+    assert 3.4 < took_s < 60
 
 
 @pytest.mark.parametrize("ignored", [False, True], ids=["counted", "ignored"])
-def test_children_that_are_dead_count(notebook, ignored):
+def test_children_that_are_dead_count(notebook, ignored, monkeypatch):
     """Also where their parent ignores them, and the kernel adds their time to nobody's."""
+    wait_for_cpu_time(monkeypatch)
     nb = notebook()
     children = nb.children
     within, _ = timed_out(nb, 0.8, lambda: children(0.5, ignored))
     assert within == "0.8 s of CPU time"
 
 
-def test_time_that_another_took_is_not_the_submissions(notebook):
+def test_time_that_another_took_is_not_the_submissions(notebook, monkeypatch):
     """Where two share what one has asked for, each has all of its CPU time."""
+    wait_for_cpu_time(monkeypatch)
     nb = notebook()
     burn = nb.burn
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
@@ -95,8 +98,9 @@ def test_time_that_another_took_is_not_the_submissions(notebook):
             other.wait()
 
 
-def test_the_trusted_side_counts_as_wall_time_and_in_the_budget(notebook):
+def test_the_trusted_side_counts_as_wall_time_and_in_the_budget(notebook, monkeypatch):
     """What a call back costs is no CPU time of the sandbox's; a submission as a whole pays for it."""
+    wait_for_cpu_time(monkeypatch)
     nb = notebook()
 
     def g():
@@ -174,8 +178,9 @@ def test_a_call_back_without_end_uses_the_budget_up(notebook):
     assert raised.value.for_good
 
 
-def test_a_host_that_answers_a_byte_at_a_time_is_held_to_its_limits(notebook):
+def test_a_host_that_answers_a_byte_at_a_time_is_held_to_its_limits(notebook, monkeypatch):
     """What comes early enough each time is looked at all the same."""
+    wait_for_cpu_time(monkeypatch)
     trickle = (
         "import gc, socket, time\ndef trickle():\n"
         "    mine = next(thing for thing in gc.get_objects() if isinstance(thing, socket.socket))\n"
@@ -187,4 +192,4 @@ def test_a_host_that_answers_a_byte_at_a_time_is_held_to_its_limits(notebook):
     ask = nb.trickle
     within, took_s = timed_out(nb, 0.5, ask)
     assert within == "0.5 s of CPU time"
-    assert took_s < 10
+    assert took_s < 60
