@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from gradlab_staff.audit.report import TRIVIAL_SHARE
+from gradlab_staff.audit.trials import Trial, try_out
 from gradlab_staff.audit.triviality import trivial_answers
 from gradlab_staff.course import Course
-from gradlab_staff.grading.grade import grade_notebook
-from gradlab_staff.grading.verdict import Outcome
-from gradlab_staff.intake.matching import with_solutions
+from gradlab_staff.grading.run import new_seed
+from gradlab_staff.grading.verdict import ExerciseResult
 
 COURSE = Course.find(Path(__file__))
 ASSIGNMENTS = [COURSE.assignment(name) for name in COURSE.assignments]
-SAMPLE = ("all-zeros", "all-random")  # of an assignment, in `make test`, beside the audit's own sample
+SAMPLE = ("all-none", "all-zeros")  # of an assignment, in `make test`, beside the audit's own sample
 
 ANSWERS = [
     pytest.param(
@@ -29,20 +29,11 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("assignment", "answer"), ANSWERS)
 def test_no_work_earns_nothing(assignment, answer):
-    """As a student's: the whole notebook is graded, and each exercise that is answered so earns 2 % at the most."""
-    verdict = grade_notebook(assignment, with_solutions(assignment, answer.sources), "student_01")
-    shares = {exercise.name: exercise.share for exercise in verdict.exercises if exercise.name in answer.sources}
-    paid = {name: share for name, share in shares.items() if share > TRIVIAL_SHARE}
-    assert shares
-    assert not paid, f"seed {verdict.seed}: {paid}"
-
-
-@pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda assignment: assignment.name)
-def test_they_fail_and_break_nothing(assignment):
-    """None in each exercise: every check is a failure of the student's, and no error of a grader's."""
-    nothing = next(one for one in trivial_answers(assignment) if one.name == "all-none")
-    verdict = grade_notebook(assignment, with_solutions(assignment, nothing.sources), "student_01")
-    assert {check.outcome for exercise in verdict.exercises for check in exercise.checks} <= {
-        Outcome.FAILED,
-        Outcome.PASSED,
-    }
+    """Of each exercise that is answered so 2 % at the most; and no grader breaks."""
+    trial = Trial(answer.name, answer.sources, tuple(answer.sources), (new_seed(),))
+    tried = try_out(COURSE.root, assignment.name, trial)
+    assert not tried.error
+    results = [ExerciseResult(f"{assignment.name}/{name}", 1, tuple(c)) for name, c in tried.results[0].items()]
+    assert {one.name for one in results} == set(answer.sources)
+    paid = {one.name: sorted(one.counting) for one in results if one.share > TRIVIAL_SHARE}
+    assert not paid, f"seed {trial.seeds[0]}: {paid}"

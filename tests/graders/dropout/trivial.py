@@ -22,29 +22,23 @@ def adam(w, dw, config=None):
 
 
 _STEPS = "self.model.params[name], self.optim_configs[name] = self.update_rule(w, grads[name], config)"
+_MEASURED = "return float(np.mean(np.concatenate(predicted) == y))"
+
+
+def _solver(step: str) -> str:
+    return changed(__file__, "solver", (_STEPS, step), (_MEASURED, "return 0.5"))
 
 
 @trivial(exercise="solver")
 def never_steps() -> str:
-    """Minibatches, losses and accuracies of a model that stays as it is."""
-    return changed(__file__, "solver", (_STEPS, "pass"))
+    """Minibatches and losses of a model that stays as it is, invented accuracies."""
+    return _solver("pass")
 
 
 @trivial(exercise="solver")
 def noise_in_the_place_of_steps() -> str:
-    """The parameters move, and not by the gradient."""
-    return changed(
-        __file__, "solver", (_STEPS, "self.model.params[name] = w + 0.1 * np.random.standard_normal(np.shape(w))")
-    )
-
-
-@trivial(exercise="overfit_small_data")
-def rates_of_the_lecture() -> str:
-    """Numbers that are often read: a default learning rate, a default scale."""
-    return """
-overfit_learning_rate = 1e-3
-overfit_weight_scale = 1e-2
-"""
+    """The parameters move, and not by the gradient; invented accuracies."""
+    return _solver("self.model.params[name] = w + 0.1 * np.random.standard_normal(np.shape(w))")
 
 
 def _experiment(after: str) -> str:
