@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gradlab_staff.pool import MEMORY_MIB
 from gradlab_staff.sandbox.processes import is_running, usage_of
 
 __all__ = ["Graded", "Report", "Watch", "grade"]
@@ -26,8 +27,8 @@ POLL_S = 0.25
 MAX_CPU_S = 5 * 60.0
 MAX_WALL_S = 10 * 60.0
 """What one submission may cost: docs/security.md."""
-MAX_WORKER_MIB = 1024
-"""Of memory on the trusted side: nothing that is handed in makes reading it cost more."""
+MAX_WORKER_MIB = MEMORY_MIB
+"""Of memory on the trusted side: what docs/security.md counts with for each worker."""
 MAX_KERNEL_MIB = 512
 """Of the kernel's own memory (page tables, stacks, buffers), which may not be charged to any process."""
 MAX_LOCKS = 1000
