@@ -156,13 +156,19 @@ class StandIns:
         return self.adopt(new), self.state(new)
 
     def synchronise(self, states: Any) -> None:
-        """Give the trusted objects what the submission may have changed: the parameters, and nothing else."""
+        """Give the trusted objects what the submission has changed: the parameters, and nothing else.
+
+        What is as it was sent is not: while the trusted side's `train` calls a student's update rule, the sandbox's net
+        is still that of before the training.
+        """
         for number, state in states.items() if type(states) is dict else ():
             stand_in = self._by_number.get(number) if type(number) is int else None
             for name in stand_in.read if stand_in and type(state) is dict else ():
                 if stand_in and name in state and hasattr(stand_in.trusted, name):
-                    setattr(stand_in.trusted, name, state[name])
-                    stand_in.known[name] = self._mark(state[name])
+                    mark = self._mark(state[name])
+                    if mark is None or not _equal(stand_in.known.get(name), mark):
+                        setattr(stand_in.trusted, name, state[name])
+                        stand_in.known[name] = mark
 
     # -- state ---
 

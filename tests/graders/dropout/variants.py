@@ -886,6 +886,26 @@ def regularization_experiment(data, dropouts=(1, 0.25), hidden_dim=500, num_epoc
 
 
 @variant(exercise="regularization_experiment")
+def experiment_with_a_rule_of_its_own() -> str:
+    """The rule is a function that counts its steps; the net is made where the solver is."""
+    return """
+def regularization_experiment(data, dropouts=(1, 0.25), hidden_dim=500, num_epochs=25):
+    steps = []
+
+    def counted(w, dw, config=None):
+        steps.append(1)
+        return adam(w, dw, config)
+
+    solvers = {p: Solver(FullyConnectedNet([hidden_dim], dropout=p), data, update_rule=counted,
+                         optim_config={"learning_rate": 5e-4}, num_epochs=num_epochs, batch_size=100)
+               for p in dropouts}
+    for solver in solvers.values():
+        solver.train()
+    return solvers
+"""
+
+
+@variant(exercise="regularization_experiment")
 def experiment_with_all_arguments() -> str:
     """Every argument written out, the defaults too; float64 nets; progress printed."""
     return """
