@@ -181,8 +181,8 @@ def sandboxes() -> Iterator[tuple[Submission, Submission]]:
     try:
         for one in two:
             one._session.start()
-            one._session.deadline = time.monotonic() + 50
-        yield two
+        with two[0]._session.limited(50), two[1]._session.limited(50):
+            yield two
     finally:
         for one in two:
             one._session.stop()

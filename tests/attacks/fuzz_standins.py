@@ -28,6 +28,7 @@ from gradlab_staff.grading.standins import StandIns
 from gradlab_staff.grading.submission import Submission
 from gradlab_staff.host.codec import encode
 from gradlab_staff.host.wire import HungUpError, receive
+from gradlab_staff.sandbox.budget import Budget
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.session import Session
 
@@ -118,9 +119,9 @@ def _converse(random_: random.Random, trusted: dict[str, Any], counts: Counts) -
     """Have a hostile host answer a check's requests; return how that ended."""
     ours, theirs = socket.socketpair()
     stand_ins = StandIns()
-    session = _Offline((), stand_ins)
+    session = _Offline((), stand_ins, budget=Budget(wall_s=_LIMIT_S))
     session.sandbox = _Wire(ours)  # type: ignore[assignment]  # all of it that is used
-    session.deadline = time.monotonic() + _LIMIT_S
+    session._attend(ours)
     host = _Host(random_, theirs, trusted)
     thread = threading.Thread(target=host.serve, daemon=True)
     thread.start()
@@ -128,7 +129,7 @@ def _converse(random_: random.Random, trusted: dict[str, Any], counts: Counts) -
         with Submission(session, stand_ins).standing_in(trusted):
             for _ in range(random_.randint(1, 4)):
                 got = session.request("name", name="x")
-                if random_.random() < 0.3:
+                if random_.random() < 0.8:  # nothing is answered but while a call is under way
                     session.request("call", target=got, args=[], kwargs={})
             counts.answered += len(stand_ins.calls)
     except _STATED as error:

@@ -20,7 +20,6 @@ from grading import Report
 from harness import run
 from pairs import run_tricks
 from settings import SETTINGS
-from telling import run_telling
 
 OF_EACH_KIND = 3
 """So many attacks of each kind are made in every other setting."""
@@ -35,17 +34,14 @@ class Chosen:
     attacks: tuple[Attack, ...] = ATTACKS
     tricks: tuple[Trick, ...] = TRICKS
     channels: tuple[Channel, ...] = CHANNELS
-    telling: bool = True
 
     def of(self, names: Sequence[str]) -> Chosen:
         """Return those of these names or kinds."""
-        return Chosen(
-            *(tuple(a for a in group if {a.name, a.kind} & set(names)) for group in self._groups()), "telling" in names
-        )
+        return Chosen(*(tuple(a for a in group if {a.name, a.kind} & set(names)) for group in self._groups()))
 
     def some(self) -> Chosen:
         """Return some of each kind, evenly spread."""
-        return Chosen(*(tuple(_some(group)) for group in self._groups()), telling=False)
+        return Chosen(*(tuple(_some(group)) for group in self._groups()))
 
     def _groups(self) -> tuple[tuple[Any, ...], ...]:
         return self.attacks, self.tricks, self.channels
@@ -60,8 +56,6 @@ class Chosen:
                 report.add(run(self.attacks, Path(root) / "attacks", limit_s=3000))
             if self.channels:
                 report.add(run_channels(self.channels, Path(root) / "channels"))
-            if self.telling:
-                report.add(run_telling(Path(root) / "telling"))
         return report
 
 

@@ -39,6 +39,8 @@ __all__ = [
     "unpack",
 ]
 
+MAX_ENTRIES = 1 << 23
+"""No check asks for more, and widened to float64 a reply may be eight times as large as it came."""
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -101,6 +103,8 @@ def _plain(value: Any, shape: tuple[int, ...] | None, what: str, dtype: npt.DTyp
     asked = f"an array of shape {shape}" if shape is not None else "an array of numbers"
     if not is_numeric(value):
         raise CheckFailed(f"{what}: expected {asked}, got {describe(value)}.")
+    if isinstance(value, np.ndarray) and value.size > MAX_ENTRIES:  # booleans become eight times as large
+        raise CheckFailed(f"{what}: expected {asked}, got one of shape {value.shape}.")
     if shape is not None and isinstance(value, np.ndarray) and value.shape != shape:  # before a huge array is widened
         raise CheckFailed(f"{what}: expected shape {shape}, got shape {value.shape}.")
     try:

@@ -14,15 +14,14 @@ from _pytest.runner import runtestprotocol
 from gradlab_staff.grading.gates import needs_of
 from gradlab_staff.grading.marks import StoodIn
 from gradlab_staff.grading.notes import Notes
-from gradlab_staff.grading.run import CHECK_S, Failure, Run
+from gradlab_staff.grading.run import Failure, Run
 from gradlab_staff.grading.verdict import CheckResult, Outcome
 from gradlab_staff.sandbox.failures import HostTimedOutError
 from gradlab_staff.text import clean
 
-__all__ = ["EVIDENCE", "LIMIT", "NOTES", "RAISED", "RUN", "Performed", "did_not_fit", "exercise_of_item", "perform"]
+__all__ = ["EVIDENCE", "NOTES", "RAISED", "RUN", "Performed", "did_not_fit", "exercise_of_item", "perform"]
 
 RUN = pytest.StashKey[Run]()
-LIMIT = pytest.StashKey[float]()
 NOTES = pytest.StashKey[Notes]()
 RAISED = pytest.StashKey[BaseException | None]()
 EVIDENCE = pytest.StashKey[dict[str, Any]]()
@@ -75,7 +74,7 @@ def perform(item: pytest.Item, nextitem: pytest.Item | None, run: Run) -> Perfor
     reports = runtestprotocol(item, nextitem=nextitem, log=False)
     seconds = time.perf_counter() - started
     exercise, notes, raised = exercise_of_item(item), item.stash[NOTES], item.stash[RAISED]
-    failure = None if raised is None else Failure.of(raised, item.stash.get(LIMIT, CHECK_S))
+    failure = None if raised is None else Failure.of(raised)
     if raised is not None and failure is None and not notes.failed:
         what = clean(f"{type(raised).__name__}: {raised}", 2000)
         run.kit_errors.append(f"{exercise}::{item.name}: {what}")

@@ -24,7 +24,6 @@ from gradlab_staff.grading.marks import MARKS, StoodIn
 from gradlab_staff.grading.notes import noting
 from gradlab_staff.grading.performed import (
     EVIDENCE,
-    LIMIT,
     NOTES,
     RAISED,
     RUN,
@@ -33,7 +32,7 @@ from gradlab_staff.grading.performed import (
     exercise_of_item,
     perform,
 )
-from gradlab_staff.grading.run import AFTER_TIME_OUT_S, Run
+from gradlab_staff.grading.run import Run
 from gradlab_staff.grading.submission import Submission
 from gradlab_staff.text import clean
 
@@ -84,9 +83,8 @@ class GraderPlugin:
         """Give the student's notebook, in its sandbox."""
         item = request.node
         run, exercise = item.stash[RUN], exercise_of_item(item)
-        item.stash[LIMIT] = AFTER_TIME_OUT_S
         asked = item.get_closest_marker("time_limit")
-        limit_s = item.stash[LIMIT] = run.limit_s(exercise, asked.args[0] if asked else None)
+        limit_s = run.limit_s(exercise, asked.args[0] if asked else None)
         with run.check(f"{exercise}::{item.name}", StoodIn.of(item), limit_s) as ready:
             yield ready
 

@@ -52,7 +52,7 @@ class Failure:
     message: str
 
     @classmethod
-    def of(cls, error: BaseException, limit_s: float) -> Failure | None:
+    def of(cls, error: BaseException) -> Failure | None:
         """Return the failure that an exception stands for; None where the exception is the kit's own."""
         if isinstance(error, SubmissionError):
             if error.stub:

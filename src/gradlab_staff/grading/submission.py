@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,17 +62,14 @@ class Submission:
         session = self._session
         if name in self._hung:
             return None
-        outer = session.deadline
-        session.deadline = min(outer, time.monotonic() + limit_s)
         try:
-            return session.request("call", target=session.request("name", name=name), args=list(args), kwargs={})
+            with session.limited(limit_s):
+                return session.request("call", target=session.request("name", name=name), args=list(args), kwargs={})
         except (SubmissionError, HostDiedError, TypeError):
             return None
         except HostTimedOutError:
             self._hung.add(name)
             return None
-        finally:
-            session.deadline = outer
 
     def stand_in(self, trusted: Any, state: Iterable[str] = ("params",), methods: Iterable[str] = ("loss",)) -> Any:
         """Return `trusted`, ready to be passed: in the sandbox an object with the attributes `state`.

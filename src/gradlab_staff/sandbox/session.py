@@ -111,7 +111,6 @@ class Session:
         self.printed = 0
         self.cpu_s = 0.0
         """The CPU time of all its hosts so far, read from outside."""
-        self.deadline = float("inf")
         self.cell_s = self.setup.limits.cell_s
         self._ends: dict[int, int] = {}
         """Of the cells, by their numbers, that hung or ended the process: how many of their statements are run."""
@@ -141,15 +140,19 @@ class Session:
             with self.budget.running():
                 self.sandbox = start_sandbox(self.setup)
             self._meter = Meter(self.sandbox.process.pid, self.sandbox.cgroup)
-            self.sandbox.connection.setblocking(False)
-            self._poll = select.poll()
-            self._poll.register(self.sandbox.connection, _READ)
+            self._attend(self.sandbox.connection)
             self._event = _READ
             self.protections = self.sandbox.protections
             self.generation += 1
             with self.limited(REQUEST_S):
                 self._lay_files()
             self._run_cells()
+
+    def _attend(self, connection: socket.socket) -> None:
+        """Wait for answers on a connection from now on."""
+        connection.setblocking(False)
+        self._poll = select.poll()
+        self._poll.register(connection, _READ)
 
     def stop(self) -> None:
         """End the host, if one runs."""
@@ -378,7 +381,7 @@ class Session:
     @property
     def _ends_s(self) -> float:
         """Return when no answer is waited for any more, by the monotonic clock."""
-        return min(self.deadline, self._limit.ends_s, self.budget.ends_s)
+        return min(self._limit.ends_s, self.budget.ends_s)
 
     def _late(self) -> HostTimedOutError:
         """Return that wall time is used up, and whose."""

@@ -33,7 +33,7 @@ def _sequence(name: str, tries: str, failed: str) -> Trick:
                  twins=({"gradients": WRONG},))  # fmt: skip
 
 
-# Only what is never so for a right notebook either: `telling` measures the rest, on right and wrong ones side by side.
+# Only what is never so for a right notebook either: `make twins` measures the rest, on right and wrong ones side by side.
 SEQUENCE = [
     _sequence(
         "requests_again",

@@ -145,34 +145,6 @@ def centred(scores):
     return scores - scores.mean(axis=0)
 
 
-LARGE = 8000, 130, 4000
-"""A million weights in W1: who tries each of them sums a softmax of 4,000 classes two million times at the least."""
-
-
-@weight(0.5)
-@time_limit(20)
-def test_large_net(submission, rng):
-    """The gradients of a net of a million weights come in time, by backpropagation, and point roughly the right way.
-
-    Of W1 the direction is judged, up to its sign: 0.5 is far above what any other array has (0.001), and below what
-    gradients with a slip have. The net is sure of a wrong class, so that two classes count in the gradient. Loops over
-    all weights take 3 s of 20, differences by each weight minutes.
-    """
-    params = random_params(rng, LARGE)
-    params["W2"] *= 30
-    X, _ = example(rng, LARGE, 2)
-    inputs = forward(params, X)
-    y = inputs[-1].argmin(axis=1)
-    _, grads = train_loss(build_with(submission, params), X, y, ["W1"])
-    grad = array(grads["W1"], params["W1"].shape, "gradient of W1, a large net")
-    used = inputs[1].any(axis=0)
-    alike = alignment(grad[:, used], loss_and_grads(params, X, y, 0.0)[1]["W1"][:, used])
-    observe(alike=bool(alike > 0.5))
-    expect(
-        alike > 0.5, "gradient of W1, a large net: expected the loss's, got an array that has little in common with it."
-    )
-
-
 # --- Parameters ----------------------------------------------------------------------------------------
 
 
@@ -525,3 +497,33 @@ def test_gradients_numerically(submission, rng, dropout):
         expect(
             close, f"gradient of {name}: expected the slope of the net's own loss, got a relative error of {error:.2e}."
         )
+
+
+# --- Backpropagation: last, since what is late here leaves the others less time -----------------------
+
+LARGE = 8000, 130, 4000
+"""A million weights in W1: who tries each of them sums a softmax of 4,000 classes two million times at the least."""
+
+
+@weight(0.5)
+@time_limit(20)
+def test_large_net(submission, rng):
+    """The gradients of a net of a million weights come in time, by backpropagation, and point roughly the right way.
+
+    Of W1 the direction is judged, up to its sign: 0.5 is far above what any other array has (0.001), and below what
+    gradients with a slip have. The net is sure of a wrong class, so that two classes count in the gradient. Loops over
+    all weights take 3 s of 20, differences by each weight minutes.
+    """
+    params = random_params(rng, LARGE)
+    params["W2"] *= 30
+    X, _ = example(rng, LARGE, 2)
+    inputs = forward(params, X)
+    y = inputs[-1].argmin(axis=1)
+    _, grads = train_loss(build_with(submission, params), X, y, ["W1"])
+    grad = array(grads["W1"], params["W1"].shape, "gradient of W1, a large net")
+    used = inputs[1].any(axis=0)
+    alike = alignment(grad[:, used], loss_and_grads(params, X, y, 0.0)[1]["W1"][:, used])
+    observe(alike=bool(alike > 0.5))
+    expect(
+        alike > 0.5, "gradient of W1, a large net: expected the loss's, got an array that has little in common with it."
+    )
