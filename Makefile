@@ -12,7 +12,7 @@ NBVAL := env -u MPLBACKEND $(BIN)/pytest -q --nbval source -n auto --dist loadfi
 SAMPLE ?=
 FUZZ ?=
 
-.PHONY: help demo quick test thorough unit course lint kernels audit attacks fuzz channels bench install system browser clean-class
+.PHONY: help demo quick test thorough unit course lint kernels twins audit attacks fuzz channels bench install system browser clean-class
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 14
