@@ -152,3 +152,62 @@ def test_the_memory_of_the_trusted_side_is_bounded(tiny):
         f"    assert resource.getrlimit(resource.RLIMIT_AS)[0] <= {MEMORY_MIB << 20}\n"
     )
     assert "2 passed" in by_hand(tiny, folder / "tiny.ipynb").stdout
+
+
+SOME = """
+from gradlab_staff.grading import expect_close
+
+
+def test_three(submission):
+    \"\"\"Three.\"\"\"
+    expect_close(submission.double(3.0), 6.0, "double(3)")
+
+
+def test_four(submission):
+    \"\"\"Four.\"\"\"
+    {four}
+"""
+RIGHT = 'expect_close(submission.double(4.0), 8.0, "double(4)")'
+
+
+def instructors_own(tiny: Assignment, *options: str, four: str = RIGHT) -> subprocess.CompletedProcess[str]:
+    """What pytest says of the graders on the instructor's own notebook, or another."""
+    Path(tiny.graders, "test_double.py").write_text(SOME.format(four=four))
+    root = tiny.course.root
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(root)]
+    words += ["--import-mode=importlib", str(tiny.graders), *options]
+    return subprocess.run(words, capture_output=True, text=True, check=False, cwd=root, timeout=120)
+
+
+def test_the_instructors_own_is_judged_by_several_processes(tiny):
+    """As `make test` judges it."""
+    done = instructors_own(tiny, "-n", "2", "--dist", "loadfile")
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--submission", "source/tiny/tiny.ipynb")], ids=["own", "submission"])
+def test_a_grader_that_breaks_is_no_pass(tiny, options):
+    """Its check has failed, with its traceback, there is no verdict, and the exit code says so."""
+    done = instructors_own(tiny, *options, four="1 / 0")
+    assert "ZeroDivisionError" in done.stdout, done.stdout
+    assert "1 failed" in done.stdout
+    assert "no verdict: a grader broke: double::test_four" in done.stdout
+    assert done.returncode not in (0, 5)
+
+
+def test_a_submission_is_judged_by_one_process(tiny):
+    """Its checks are told together in the end, which pytest -n does not take."""
+    done = instructors_own(tiny, "-n", "2", "--submission", "source/tiny/tiny.ipynb")
+    assert "Leave out -n" in done.stdout + done.stderr
+    assert done.returncode != 0
+
+
+def test_the_first_failure_ends_it_if_asked(tiny):
+    """``-x``, and ``--pdb`` gives the score that grading gives."""
+    wrong = {**SOLVED, "double_solution": "def double(x):\n    return x"}
+    path = submit(tiny, "student_01", solve(instructor_cells(), wrong)) / "tiny.ipynb"
+    done = instructors_own(tiny, "-x", "--submission", str(path))
+    assert "stopping after 1 failures" in done.stdout
+    assert "1 failed" in done.stdout
+    assert "passed" not in done.stdout

@@ -20,7 +20,6 @@ from gradlab_staff.course import Assignment, Course
 from gradlab_staff.errors import CourseError, GradlabError
 from gradlab_staff.grading.plugin import GraderPlugin
 from gradlab_staff.grading.run import GradeOptions, Run, open_run
-from gradlab_staff.grading.verdict import ExerciseResult
 from gradlab_staff.intake.inbox import Inbox, open_inbox
 from gradlab_staff.intake.matching import Matched, match
 from gradlab_staff.intake.notebook import open_notebook
@@ -89,6 +88,8 @@ class RunsByHand:
             Where there is no notebook of the name that was given, or a link, or no room for a copy.
         """
         folders = {item.path.parent for item in items if "submission" in getattr(item, "fixturenames", ())}
+        if self.config.getoption("--submission") and hasattr(self.config, "workerinput"):
+            raise pytest.UsageError("--submission: expected one process, got pytest -n. Leave out -n.")
         for folder in sorted(folders) if self.config.getoption("--submission") else ():
             try:
                 self._received[folder] = self._receive(Course.find(folder).assignment(folder.name))
@@ -110,7 +111,9 @@ class RunsByHand:
             unsafe_no_sandbox=option("--unsafe-no-sandbox"),
         )
         matched = self._received.get(folder) or match(assignment, open_notebook(assignment.notebook.resolve()))
-        return open_run(assignment, matched, options)
+        run = open_run(assignment, matched, options)
+        run.in_secret = folder in self._received  # what is told at once fits the instructor's own, and pytest -n
+        return run
 
     def _receive(self, assignment: Assignment) -> Matched:
         """Return the notebook that was named: its private copy, with what lies beside it in ``submitted/``."""
@@ -152,9 +155,11 @@ class RunsByHand:
             for warning in (*run.warnings, *run.session.warnings):
                 terminalreporter.line(f"warning: {clean(warning)}")
             for exercise in run.assignment.exercises:
-                if checks := run.results.get(exercise.name):
-                    score = ExerciseResult(exercise.id, exercise.points, tuple(checks)).score
+                if exercise.name in run.results:
+                    score = run.result(exercise.name).score
                     terminalreporter.line(f"{exercise.id}: {score:g} of {exercise.points:g}")
+            for error in run.kit_errors:
+                terminalreporter.line(f"no verdict: a grader broke: {clean(error)}", red=True)
 
 
 class _Cleaned:

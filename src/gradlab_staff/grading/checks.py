@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from threadpoolctl import threadpool_limits
 
-from gradlab_staff.errors import GraderError, SandboxError
+from gradlab_staff.errors import GraderError
 from gradlab_staff.grading.plugin import GraderPlugin
 from gradlab_staff.grading.run import Run
 from gradlab_staff.text import one_line
@@ -62,7 +62,6 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
             plugins=[
                 GraderPlugin(lambda folder: run),
                 interruption := _Interruption(),
-                machine := _Machine(),
                 _Imports(run),
             ],
         )
@@ -78,7 +77,7 @@ def run_checks(run: Run, student: str = "", checks: Iterable[str] | None = None)
             f"--grading-seed {run.seed} --pdb"
         )
         # where no host was started, no time was lost on the submission: the next run may try at once
-        error.transient = machine.failed or run.session.generation == 0
+        error.transient = run.transient or run.session.generation == 0
         raise error
 
 
@@ -130,17 +129,6 @@ class _Imports:
         lines = [frame.lineno for frame in frames if frame.filename == str(collector.path)]
         where = f"{collector.path.name} line {lines[-1]}" if lines else collector.path.name
         self._run.kit_errors.append(f"{where}: {type(cause).__name__}: {one_line(cause, 300)}")
-
-
-class _Machine:
-    """Hears of what is the machine's trouble, and no grader's."""
-
-    failed = False
-
-    def pytest_exception_interact(self, call: pytest.CallInfo[None]) -> None:
-        """Remember it."""
-        if call.excinfo is not None and isinstance(call.excinfo.value, (OSError, SandboxError)):
-            self.failed = True
 
 
 class _Interruption:

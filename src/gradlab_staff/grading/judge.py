@@ -95,7 +95,7 @@ def array(value: object, shape: tuple[int, ...] | None = None, what: str = "the 
         fail(str(error))
         return np.full(_shape_of(value) if shape is None else shape, np.nan)
     if finite and not np.isfinite(plain).all():
-        fail(lambda: f"{what}: {_not_finite(plain)}")
+        fail(f"{what}: {_not_finite(plain)}")
     return plain
 
 
@@ -119,13 +119,13 @@ def _plain(value: Any, shape: tuple[int, ...] | None, what: str, dtype: npt.DTyp
 
 
 def _shape_of(value: object) -> tuple[int, ...]:
-    return value.shape if isinstance(value, np.ndarray) else (1,)
+    return value.shape if isinstance(value, np.ndarray) and value.size <= MAX_ENTRIES else (1,)
 
 
 def _not_finite(plain: Array) -> str:
-    bad = np.argwhere(~np.isfinite(plain))
-    where = tuple(int(i) for i in bad[0])
-    return f"expected finite numbers, got {plain[where]} at {_index(where)} ({len(bad)} of {plain.size})."
+    bad = ~np.isfinite(plain)
+    where = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+    return f"expected finite numbers, got {plain[where]} at {_index(where)} ({int(bad.sum())} of {plain.size})."
 
 
 def number(value: object, what: str = "the answer", *, finite: bool = True) -> float:
@@ -289,8 +289,8 @@ def expect_close(got: object, expected: npt.ArrayLike, what: str = "the answer",
     have = array(np.reshape(number(got, what), ()) if want.ndim == 0 else got, want.shape, what)
     wrong = np.abs(have - want) > atol + rtol * np.abs(want)
     if wrong.any():
-        want = want.copy()  # what the grader does with its own until the message is made
-        fail(lambda: f"{what}: {_difference(have, want, wrong)}{' ' + hint if hint else ''}")
+        kept = have.copy(), want.copy()  # the grader may work on both in place until the message is made
+        fail(lambda: f"{what}: {_difference(*kept, wrong)}{' ' + hint if hint else ''}")
     return have
 
 

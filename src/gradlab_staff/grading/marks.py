@@ -28,7 +28,7 @@ CALLS = 1000
 
 MARKS = (
     "weight(n, needs=()): weight of the check within its exercise [default: 1], and checks without which it is nothing",
-    "time_limit(seconds): time limit of the check",
+    "time_limit(seconds): CPU time that the check may use",
     "stands_in(*names, calls, dummies): names that are bound to the reference while this module runs",
 )
 """The lines that register the marks with pytest."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
+from gradlab_staff.errors import SandboxError
 from gradlab_staff.grading.gates import needs_of
 from gradlab_staff.grading.marks import StoodIn
 from gradlab_staff.grading.notes import Notes
@@ -37,6 +38,8 @@ class Performed:
     result: CheckResult
     notes: Notes
     raised: BaseException | None
+    broken: bool = False
+    """Whether the grader broke, or the machine: then there is no result."""
 
     @property
     def exercise(self) -> str:
@@ -45,14 +48,15 @@ class Performed:
 
     def tell(self) -> None:
         """Make the messages, now that it may take its time, and tell pytest how the check ended."""
-        if self.notes.failed:
+        if self.notes.failed and not self.broken:
             told = replace(self.result, message=self.notes.message)
             results = self.run.results[self.exercise]
             results[results.index(self.result)] = self.result = told
         item = self.item
+        failed = self.broken or self.result.outcome is not Outcome.PASSED
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for report in self.reports:
-            if report.when == "call" and report.passed and self.result.outcome is not Outcome.PASSED:
+            if report.when == "call" and report.passed and failed:
                 self._describe(report)
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
@@ -64,7 +68,8 @@ class Performed:
             told = str(self.item.repr_failure(pytest.ExceptionInfo.from_exception(self.raised)))
         # it quotes what came from the submission, and is read in a terminal
         report.longrepr = clean(told)
-        report.sections.append((f"verdict: {self.result.outcome}", clean(self.result.message)))
+        if not self.broken:
+            report.sections.append((f"verdict: {self.result.outcome}", clean(self.result.message)))
 
 
 def perform(item: pytest.Item, nextitem: pytest.Item | None, run: Run) -> Performed:
@@ -75,18 +80,23 @@ def perform(item: pytest.Item, nextitem: pytest.Item | None, run: Run) -> Perfor
     seconds = time.perf_counter() - started
     exercise, notes, raised = exercise_of_item(item), item.stash[NOTES], item.stash[RAISED]
     failure = None if raised is None else Failure.of(raised)
-    if raised is not None and failure is None and not notes.failed:
+    broken = raised is not None and failure is None and not notes.failed
+    if raised is not None and broken:
         what = clean(f"{type(raised).__name__}: {raised}", 2000)
         run.kit_errors.append(f"{exercise}::{item.name}: {what}")
-    if notes.failed and not isinstance(raised, HostTimedOutError):  # what came after the first failure is no news
+        run.transient = run.transient or isinstance(raised, OSError | SandboxError)
+    if isinstance(raised, HostTimedOutError):  # that it was late is what counts from here on, and why
+        notes = Notes()
+    elif notes.failed:  # what came after the first failure is no news
         failure = Failure(Outcome.FAILED, "")
     if failure and exercise in run.unchanged:
         failure, notes = Failure(Outcome.NOT_ATTEMPTED, "Not attempted: the cell is as it was released."), Notes()
     result = _result(item, failure, item.stash[EVIDENCE], seconds, with_own=run.with_own)
-    run.results.setdefault(exercise, []).append(result)
+    if not broken:
+        run.results.setdefault(exercise, []).append(result)
     if (names := StoodIn.of(item).names) and not run.with_own:
         run.stood_in[exercise] = names
-    return Performed(item, run, reports, result, notes, raised)
+    return Performed(item, run, reports, result, notes, raised, broken)
 
 
 def did_not_fit(checks: Sequence[Performed]) -> bool:
@@ -97,7 +107,8 @@ def did_not_fit(checks: Sequence[Performed]) -> bool:
     """
     broke_off = [check for check in checks if check.result.outcome in (Outcome.FAILED, Outcome.CRASHED)]
     late = any(check.result.outcome is Outcome.TIMED_OUT for check in checks)
-    fits = late or any(check.notes.failed for check in broke_off)
+    wrong = any(check.notes.failed or isinstance(check.raised, AssertionError) for check in broke_off)
+    fits = late or wrong
     return not fits and any(StoodIn.of(check.item).names for check in broke_off)
 
 

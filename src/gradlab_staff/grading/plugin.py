@@ -34,6 +34,7 @@ from gradlab_staff.grading.performed import (
 )
 from gradlab_staff.grading.run import Run
 from gradlab_staff.grading.submission import Submission
+from gradlab_staff.grading.verdict import Outcome
 from gradlab_staff.text import clean
 
 __all__ = ["GraderPlugin"]
@@ -45,7 +46,8 @@ class GraderPlugin:
     def __init__(self, run_of: Callable[[Path], Run]) -> None:
         self._run_of = run_of
         self._performed: dict[str, Performed] = {}
-        """The checks that have been run, by their ids."""
+        """The checks of which nothing has been told yet, by their ids."""
+        self._failed = 0
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Register the marks of graders."""
@@ -127,9 +129,16 @@ class GraderPlugin:
         if not _is_check(item):
             return None
         run = self._run_of(item.path.parent)
-        performed = self._performed[item.nodeid] = perform(item, nextitem, run)
+        performed = perform(item, nextitem, run)
+        if run.in_secret:
+            self._performed[item.nodeid] = performed
+        else:
+            performed.tell()
+        self._failed += performed.broken or performed.result.outcome is not Outcome.PASSED
         if run.kit_errors or not run.go_on(performed.exercise, performed.result):
             item.session.shouldstop = "enough is known"
+        elif 0 < (item.config.getoption("maxfail") or 0) <= self._failed:  # None in a worker of pytest -n
+            item.session.shouldstop = f"stopping after {self._failed} failures"
         return True
 
     def _try_again(self) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -31,11 +31,11 @@ from gradlab_staff.sandbox.session import Session
 from gradlab_staff.sandbox.settings import limits_of
 from gradlab_staff.sandbox.setup import Setup
 
-__all__ = ["CHECK_S", "UNSAFE", "Failure", "GradeOptions", "Run", "new_seed", "open_run"]
+__all__ = ["UNSAFE", "Failure", "GradeOptions", "Run", "new_seed", "open_run"]
 
-CHECK_S = Limits.check_s
 AFTER_TIME_OUT_S = 3.0
 """CPU time of a further check of an exercise that has timed out before."""
+SEED_BITS = 53
 TIME_OUTS = 3
 """After so many time-outs the other checks of an exercise are not run."""
 
@@ -84,14 +84,14 @@ class GradeOptions:
     """CPU time of a check that sets no limit of its own."""
     unsafe_no_sandbox: bool = False
     fallback: bool = True
-    """Whether a check that fails with stand-ins is tried once more with the student's own names."""
+    """Whether an exercise whose code breaks off beside stand-ins is tried once more, with the student's own names."""
     limits: Limits | None = None
     """Limits in the place of the assignment's own, as the audit has them."""
 
 
 def new_seed() -> int:
     """Return a seed that nobody can foresee: 53 bits, which JSON keeps exactly."""
-    return secrets.randbits(53)
+    return secrets.randbits(SEED_BITS)
 
 
 @dataclass
@@ -117,6 +117,8 @@ class Run:
     results: dict[str, list[CheckResult]] = field(default_factory=dict)
     stood_in: dict[str, tuple[str, ...]] = field(default_factory=dict)
     kit_errors: list[str] = field(default_factory=list)
+    transient: bool = False
+    """Whether one of these was the machine's trouble, and may be gone next time."""
 
     def __post_init__(self) -> None:
         self.submission.judged = self.results
@@ -133,7 +135,7 @@ class Run:
         """
         submission = open_submission(self.session.cells, self.session.setup)
         submission._session.budget = self.session.budget
-        seed = self._derived("second try")
+        seed = self._derived("second try", bits=SEED_BITS)
         second = replace(self, submission=submission, seed=seed, with_own=True, results={}, stood_in={}, kit_errors=[])
         submission.judged = self.results
         return second
@@ -146,17 +148,19 @@ class Run:
     def take_better(self, exercise: str, other: Run) -> bool:
         """Take the results of another run where an exercise fared better in it; return whether it did."""
         self.kit_errors += other.kit_errors
+        self.transient = self.transient or other.transient
         self.session.cpu_s += other.session.cpu_s
-        better = self.score(exercise, other.results[exercise]) > self.score(exercise, self.results[exercise])
+        better = not other.kit_errors and other.result(exercise).score > self.result(exercise).score
         if better:
             self.results[exercise] = other.results[exercise]
             self.stood_in.pop(exercise, None)
         return better
 
-    def score(self, exercise: str, checks: Sequence[CheckResult]) -> float:
-        """Return what these checks of an exercise earn."""
+    def result(self, exercise: str) -> ExerciseResult:
+        """Return what the checks of an exercise found, and what they earn."""
         points = next(one.points for one in self.assignment.exercises if one.name == exercise)
-        return ExerciseResult(exercise, points, tuple(checks)).score
+        checks, stood_in = self.results.get(exercise, ()), self.stood_in.get(exercise, ())
+        return ExerciseResult(f"{self.assignment.name}/{exercise}", points, tuple(checks), stood_in=stood_in)
 
     @property
     def session(self) -> Session:
@@ -192,10 +196,10 @@ class Run:
         """Return the source of a check's random inputs."""
         return np.random.default_rng([self.seed, zlib.crc32(check.encode())])
 
-    def _derived(self, purpose: str) -> int:
+    def _derived(self, purpose: str, bits: int = 32) -> int:
         """Return a seed that reveals nothing of the run's own: the submission sees it, and must foresee no inputs."""
-        digest = hashlib.blake2b(f"{self.seed} {purpose}".encode(), digest_size=4).digest()
-        return int.from_bytes(digest, "little")
+        digest = hashlib.blake2b(f"{self.seed} {purpose}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "little") & (1 << bits) - 1
 
     def limit_s(self, exercise: str, asked_s: float | None) -> float:
         """Return the CPU seconds that the next check of `exercise` may use; `asked_s` is what it sets itself.
@@ -209,8 +213,8 @@ class Run:
         late = sum(result.outcome is Outcome.TIMED_OUT for result in self.results.get(exercise, ()))
         if late >= TIME_OUTS:
             raise HostTimedOutError(f"Not run: {TIME_OUTS} checks of this exercise timed out. Does a loop never end?")
-        limit_s = AFTER_TIME_OUT_S if late else self.check_s
-        return min(max(limit_s, asked_s) if asked_s else limit_s, self.longest_s)
+        limit_s = AFTER_TIME_OUT_S if late else max(self.check_s, asked_s or 0.0)
+        return min(limit_s, self.longest_s)
 
     @contextmanager
     def check(self, name: str, stood_in: StoodIn, limit_s: float) -> Iterator[Submission]:

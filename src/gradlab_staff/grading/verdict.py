@@ -40,7 +40,7 @@ class CheckResult:
     evidence: dict[str, Any] = field(default_factory=dict)
     duration_s: float = 0.0
     with_own: bool = False
-    """Whether it passed at the second try only, with the student's own names in the place of stand-ins."""
+    """Whether it was judged at the second try, with the student's own names in the place of stand-ins."""
     needs: tuple[str, ...] = ()
     """Names of the checks without which it counts nothing; a parametrised one without its brackets."""
 
