@@ -46,6 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)  # the reporter is there
 def pytest_configure(config: pytest.Config) -> None:
     """Register the graders' plug-in, with runs that are opened as they are needed."""
+    if config.getoption("--submission") and config.getoption("numprocesses", None):
+        # what its checks found is told when all have been asked, and pytest -n waits for each
+        raise pytest.UsageError("--submission: expected one process, got pytest -n. Leave out -n.")
     runs = RunsByHand(config)
     config.pluginmanager.register(runs, "gradlab-runs")
     config.pluginmanager.register(GraderPlugin(runs.run_of), "gradlab-graders")
@@ -88,8 +91,6 @@ class RunsByHand:
             Where there is no notebook of the name that was given, or a link, or no room for a copy.
         """
         folders = {item.path.parent for item in items if "submission" in getattr(item, "fixturenames", ())}
-        if self.config.getoption("--submission") and hasattr(self.config, "workerinput"):
-            raise pytest.UsageError("--submission: expected one process, got pytest -n. Leave out -n.")
         for folder in sorted(folders) if self.config.getoption("--submission") else ():
             try:
                 self._received[folder] = self._receive(Course.find(folder).assignment(folder.name))
