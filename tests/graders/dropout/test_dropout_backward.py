@@ -4,7 +4,8 @@ It is judged on the caches of the submission's own dropout_forward, whose layout
 to what that forward pass did: dropout is linear entry by entry, so its derivative is out / x, whatever the
 scale. Where the forward pass gives nothing to work with, or drops nothing, the cache comes from the reference. So a
 wrong forward pass costs nothing here; and a right one that turns wrong for these checks gains nothing, for another
-scale than the notebook's is taken only from those who lost the points for it.
+scale than the notebook's is taken only from those who lost the points for it. The submission is asked with both
+caches, always: which of them is judged must not tell how the forward pass fared.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,10 @@ FOLLOWS = ("test_gradient_follows",)
 
 @dataclass
 class Pass:
-    """A forward pass: its cache, and the factors by which a right backward pass may multiply the gradient."""
+    """A forward pass: its cache, and the factors by which a right backward pass may multiply the gradient.
+
+    There are none where the pass cannot be worked with.
+    """
 
     cache: Any
     factors: list[np.ndarray]
@@ -44,21 +48,24 @@ def backward_of(submission):
     return function(submission.dropout_backward, "dropout_backward")
 
 
-def own_pass(submission, x, mode, p) -> Pass | None:
-    """What the submission's own forward pass did, if it can be worked with."""
+def own_pass(submission, x, mode, p) -> Pass:
+    """What the submission's own forward pass did."""
     reply = submission.borrow("dropout_forward", x, {"mode": mode, "p": p})
-    if not (isinstance(reply, tuple) and len(reply) == 2):
-        return None
-    out, broken = attempt(array, reply[0], x.shape, "out")
+    out, cache = reply if isinstance(reply, tuple) and len(reply) == 2 else (None, None)
+    return Pass(cache, own_factors(submission, out, cache, x, mode, p))
+
+
+def own_factors(submission, out, cache, x, mode, p):
+    out, broken = attempt(array, out, x.shape, "out")
     if broken:
-        return None
+        return []
     ratio = out / x
     kept = ratio != 0
     drops = p == 1 or (kept.any() and not kept.all())
-    if mode == "train" and (not drops or mask_in(reply[1], kept) is False):
-        return None
+    if mode == "train" and (not drops or mask_in(cache, kept) is False):
+        return []
     specified = kept / p if mode == "train" else np.ones(x.shape)
-    return Pass(reply[1], [ratio, specified] if is_marked_down(submission, mode) else [specified])
+    return [ratio, specified] if is_marked_down(submission, mode) else [specified]
 
 
 def is_marked_down(submission, mode):
@@ -75,13 +82,18 @@ def reference_pass(reference, rng, x, mode, p) -> Pass:
 
 def backward(submission, reference, rng, dout, x, mode, p):
     """dx and the factors that it may be made with, from a cache that the submission can read."""
-    own = own_pass(submission, x, mode, p)
-    if own is not None:
-        dx, broken = attempt(backward_of(submission), dout, own.cache)
-        if not broken:
-            return dx, own.factors
-    other = reference_pass(reference, rng, x, mode, p)
-    return backward_of(submission)(dout, other.cache), other.factors
+    own, other = own_pass(submission, x, mode, p), reference_pass(reference, rng, x, mode, p)
+    replies = [attempt(backward_of(submission), dout, one.cache) for one in (own, other)]
+    one, reply = (own, replies[0]) if own.factors and not replies[0][1] else (other, replies[1])
+    return given(reply), one.factors
+
+
+def given(reply):
+    """What an attempt gave; what it raised is raised now that all has been asked."""
+    result, error = reply
+    if error:
+        raise error
+    return result
 
 
 def judge(dx, dout, factors, what, hint, rtol=1e-6):
@@ -155,15 +167,16 @@ def test_any_shape(submission, reference, rng):
 def test_each_cache_has_its_own_mask(submission, reference, rng):
     """The mask comes from the cache: a later forward pass does not change an earlier one's gradient."""
     x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
-    passes = [own_pass(submission, x, "train", 0.4) for _ in range(2)]
-    readable = all(one and not attempt(backward_of(submission), dout, one.cache)[1] for one in passes)
-    if not readable:
-        passes = [reference_pass(reference, rng, x, "train", 0.4) for _ in range(2)]
-    for name, one in zip(("first", "second"), passes, strict=True):
-        dx = backward_of(submission)(dout, one.cache)
-        judge(
-            dx, dout, one.factors, f"dx of the {name} of two forward passes", "Draw no mask here: the cache holds it."
-        )
+    own = [own_pass(submission, x, "train", 0.4) for _ in range(2)]
+    others = [reference_pass(reference, rng, x, "train", 0.4) for _ in range(2)]
+    of_own, of_others = (
+        [attempt(backward_of(submission), dout, one.cache) for one in passes] for passes in (own, others)
+    )
+    readable = all(one.factors and not error for one, (_, error) in zip(own, of_own, strict=True))
+    passes, replies = (own, of_own) if readable else (others, of_others)
+    for name, one, reply in zip(("first", "second"), passes, replies, strict=True):
+        what, hint = f"dx of the {name} of two forward passes", "Draw no mask here: the cache holds it."
+        judge(given(reply), dout, one.factors, what, hint)
 
 
 @weight(1, needs=FOLLOWS)
@@ -173,15 +186,19 @@ def test_repeated_calls_agree(submission, reference, rng):
     The cache stays where it is, so that what one call does to it the next one finds.
     """
     x, dout = far_from_zero(rng, (12, 15)), far_from_zero(rng, (12, 15))
-    one = own_pass(submission, x, "train", 0.4)
-    if one is None or attempt(backward_of(submission), dout, one.cache)[1]:
-        one = reference_pass(reference, rng, x, "train", 0.4)
-    cache = submission.keep(one.cache)
-    first = array(backward_of(submission)(dout, cache), dout.shape, "dx")
-    again = backward_of(submission)(dout, cache)
+    own, other = own_pass(submission, x, "train", 0.4), reference_pass(reference, rng, x, "train", 0.4)
+    of_own, of_other = (three_calls(submission, dout, one.cache) for one in (own, other))
+    replies = of_own if own.factors and not of_own[0][1] else of_other
+    first, again, double = map(given, replies)
+    first = array(first, dout.shape, "dx")
     expect_close(again, first, "dx of a second call", evidence=False)
-    double = backward_of(submission)(2 * dout, cache)
     expect_close(double, 2 * first, "dx of twice the gradient", evidence=False)
+
+
+def three_calls(submission, dout, cache):
+    """What comes of the gradient, of the same once more, and of twice the gradient."""
+    kept = submission.keep(cache)
+    return [attempt(backward_of(submission), scale * dout, kept) for scale in (1, 1, 2)]
 
 
 @weight(0.5, needs=FOLLOWS)

@@ -208,7 +208,8 @@ def test_precision(submission, rng):
         for name, value in params.items():
             came = array(value, what=str(name)[:20], dtype=None).dtype
             expect(came == dtype, f"{name}: expected dtype {np.dtype(dtype)}, got {came}.")
-        params = {name: np.asarray(params[name], np.float64) for name in ("W1", "b1", "W2", "b2")}
+        shapes = {"W1": (6, 9), "b1": (9,), "W2": (9, 4), "b2": (4,)}
+        params = {name: array(params[name], shape, name) for name, shape in shapes.items()}
         loss, _ = train_loss(net, X, y)
         expect_close(loss, loss_and_grads(params, X, y, 0.0)[0], "loss", rtol=1e-4, evidence=False)
 

@@ -239,7 +239,8 @@ def halved(rule, rng, forms):
     """A learning rate that changes between two steps, as the solver's decay does."""
     w, grads = several(rng, count=2)
     first, config = run(rule, w, grads[:1], {"learning_rate": 0.02})
-    rate = number(entries(config, "config", ["learning_rate"])["learning_rate"], "learning_rate")
+    config = entries(config, "config", ["learning_rate"])
+    rate = number(config["learning_rate"], "learning_rate")
     second, _ = run(rule, w + first[0], grads[1:], {**config, "learning_rate": rate / 2})
     return np.stack([first[0], second[0]]), forms(grads)
 

@@ -150,7 +150,7 @@ class Run:
     @property
     def trail(self) -> list[dict[str, np.ndarray]]:
         """The parameters after each step: those before the next one, and the returned ones."""
-        return [*(step.params for step in self.steps[1:]), self.params]
+        return [*(step.params for step in self.steps[1:]), self.params][: len(self.steps)]
 
 
 def make_data(rng, train=64, test=41):

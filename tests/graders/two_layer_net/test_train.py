@@ -329,7 +329,7 @@ def test_decay(submission, rng):
         at_the_end = [0.2 * decay ** (t // epoch) for t in range(iterations)]
         at_the_start = [0.2 * decay ** (-(-t // epoch)) for t in range(iterations)]
         expect(len(rates) == iterations, f"num_iters = {iterations}: expected as many steps, got {len(rates)}.")
-        if not np.allclose(rates, at_the_start, rtol=1e-6):
+        if len(rates) != iterations or not np.allclose(rates, at_the_start, rtol=1e-6):
             hint = f"An epoch has {epoch} iterations here."
             expect_close(rates, at_the_end, "learning rates, step by step", rtol=1e-6, hint=hint, evidence=False)
 
