@@ -54,8 +54,8 @@ _UNHEARD = """
     flock 73 32, fsync 74 82, fdatasync 75 83, sync 162 81, syncfs 306 267, sync_file_range 277 84,
     sched_setaffinity 203 122
 """
-# Rules of Landlock and filters of seccomp are kernel memory that no limit counts without a cgroup, and a process may add
-# to them without end. The host needs both once, before it runs any cell.
+# Rules of Landlock and filters of seccomp are kernel memory that no limit counts without a cgroup, and a process may
+# add to them without end. The host needs both once, before it runs any cell.
 _TAKEN = "landlock_create_ruleset 444 444, landlock_add_rule 445 445, landlock_restrict_self 446 446, seccomp 317 277"
 _WITH_ARGUMENTS = "clone 56 220, socket 41 198, setsockopt 54 208, fcntl 72 25, msync 26 227, prctl 157 167"
 
