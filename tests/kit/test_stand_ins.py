@@ -9,7 +9,7 @@ from gradlab_staff.course import Course
 from gradlab_staff.course.dependence import dependence_of
 from gradlab_staff.errors import GraderError
 from gradlab_staff.grading.grade import grade
-from gradlab_staff.sandbox.failures import SubmissionError
+from gradlab_staff.sandbox.failures import HostDiedError, SubmissionError
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +74,80 @@ def test_a_stand_in_that_was_kept_answers_nothing_in_the_next_check(notebook):
         assert nb.ask() == 21
     with pytest.raises(SubmissionError), nb.standing_in({"other": lambda k: 0}):
         nb.ask()
+
+
+PATCH = """
+import gc, os, time
+from gradlab_host.host import Host
+host = next(thing for thing in gc.get_objects() if isinstance(thing, Host))
+kept = []
+def die(): os._exit(1)
+def fail(): raise ValueError("no")
+def spoil(op, how): setattr(host, "op_" + op, lambda *_, **__: how())
+def note(): kept.extend([thing, number] for number, thing in list(host.stand_ins.items()))
+def ask():
+    told = []
+    for _, number in kept:
+        for method in ("__call__", "__init__", "loss"):
+            try: told.append(host.call_back(number, method, (3,), {}))
+            except Exception as error: told.append(type(error).__name__)
+    return told
+"""
+
+
+@pytest.mark.parametrize("request_", ["stand_in", "cover", "uncover"])
+def test_a_host_that_fails_when_it_is_made_ready_keeps_no_stand_in(notebook, request_):
+    """However it fails: what was introduced until then answers nothing in the next check."""
+    nb = notebook(PATCH + f"spoil({request_!r}, fail)\nkept += [[0, number] for number in range(1, 5)]")
+    with pytest.raises(SubmissionError, match="no"), nb.standing_in({"secret": lambda k: 7 * k}):
+        pass
+    assert 21 not in nb.ask()
+
+
+@pytest.mark.parametrize("request_", ["cover", "uncover"])
+def test_a_host_that_dies_when_it_is_made_ready_keeps_no_stand_in(notebook, request_):
+    """The next one may know the numbers."""
+    nb = notebook(PATCH + f"spoil({request_!r}, die)\nkept += [[0, number] for number in range(1, 5)]")
+    with pytest.raises(HostDiedError), nb.standing_in({"secret": lambda k: 7 * k}):
+        pass
+    assert 21 not in nb.ask()
+
+
+def test_what_stood_in_before_does_so_again_after_what_stood_in_meanwhile(notebook):
+    """Checks nest them: the inner ones end alone, in the notebook as for the trusted side."""
+    nb = notebook(PATCH + "def f(): return [secret(1), other(1)]\nsecret = other = lambda k: 0")
+
+    def other(k):
+        return 5
+
+    with nb.standing_in({"secret": lambda k: 7, "other": other}):
+        with nb.standing_in({"secret": lambda k: 8, "same": other}):
+            assert nb.f() == [8, 5]
+            nb.note()
+        assert nb.f() == [7, 5]
+        assert nb.ask().count(8) == 0
+        with pytest.raises(SubmissionError, match="'same' is not defined"):
+            _ = nb.same
+    assert nb.f() == [0, 0]
+
+
+def test_an_object_that_is_passed_answers_no_more_than_its_budget(notebook):
+    """However many of its class there are; by default as often as no solution needs."""
+
+    class Net:
+        def loss(self):
+            return 1.0
+
+    nb = notebook("def ask(net, n):\n    return sum(net.loss() for _ in range(n))")
+    with nb.standing_in({}):
+        nets = [nb.stand_in(Net(), state=(), calls=20) for _ in range(2)]
+        assert nb.ask(nets[0], 15) == 15
+        with pytest.raises(SubmissionError, match="Net was called more than 20 times"):
+            nb.ask(nets[1], 15)
+        assert nb.ask(nb.stand_in(Net(), state=()), 1000) == 1000
+        nb._stand_ins.asked["Net"] = 19_999
+        with pytest.raises(SubmissionError, match="Net was called more than 20000 times"):
+            nb.ask(nb.stand_in(Net(), state=()), 2)
 
 
 def test_a_dummy_knows_nothing(notebook):

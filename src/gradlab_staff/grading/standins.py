@@ -19,11 +19,13 @@ from gradlab_staff.grading.notes import raising
 from gradlab_staff.host.codec import CodecError, encode
 from gradlab_staff.sandbox.remote import Remote
 
-__all__ = ["Call", "StandIn", "StandIns", "public_methods"]
+__all__ = ["CALLS_OF_OBJECT", "Call", "Known", "StandIn", "StandIns", "public_methods"]
 
 MAX_ENTRIES = 8_000_000
 """What a call back may bring, in array entries: NumPy's loops over them heed no clock until they are done."""
 MAX_KEPT = 4 * MAX_ENTRIES
+CALLS_OF_OBJECT = 20_000
+"""What a check answers of an object that it passes: right solutions ask a net that they train some hundred times."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,16 @@ class StandIn:
     """Attributes that the sandbox's copy gets after a call; None: all that can cross."""
     known: dict[str, Any] = field(default_factory=dict)
     """What the sandbox's copy has: an array itself, a fingerprint of anything else."""
-    calls: int = 10**9
+    calls: int = CALLS_OF_OBJECT
     """How many calls a check answers: to everything of this name together."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The stand-ins that there are at one time: by number, and the numbers of their objects by id."""
+
+    by_number: dict[int, StandIn]
+    numbers: dict[int, int]
 
 
 @dataclass
@@ -80,10 +90,13 @@ class StandIns:
         self.calls.clear()
         self.asked.clear()
 
-    def forget(self) -> None:
-        """Forget all stand-ins: what the sandbox still holds of them calls nothing."""
-        self._by_number.clear()
-        self._numbers.clear()
+    def known(self) -> Known:
+        """Return which stand-ins there are, to go back to."""
+        return Known(dict(self._by_number), dict(self._numbers))
+
+    def forget_since(self, known: Known) -> None:
+        """Forget the stand-ins that have come since: what the sandbox still holds of them calls nothing."""
+        self._by_number, self._numbers = dict(known.by_number), dict(known.numbers)
 
     # -- what a session asks ---
 

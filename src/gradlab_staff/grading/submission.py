@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradlab_staff.grading.marks import CALLS
-from gradlab_staff.grading.standins import Call, StandIn, StandIns, public_methods
+from gradlab_staff.grading.standins import CALLS_OF_OBJECT, Call, StandIn, StandIns, public_methods
 from gradlab_staff.grading.verdict import CheckResult
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.remote import Remote
@@ -71,44 +71,52 @@ class Submission:
             self._hung.add(name)
             return None
 
-    def stand_in(self, trusted: Any, state: Iterable[str] = ("params",), methods: Iterable[str] = ("loss",)) -> Any:
+    def stand_in(
+        self,
+        trusted: Any,
+        state: Iterable[str] = ("params",),
+        methods: Iterable[str] = ("loss",),
+        calls: int = CALLS_OF_OBJECT,
+    ) -> Any:
         """Return `trusted`, ready to be passed: in the sandbox an object with the attributes `state`.
 
         Its `methods` call back. Before each call back, and after each call, the trusted object is given the sandbox's
-        `state`.
+        `state`. The objects of one class answer so many `calls` in a check.
         """
         names = tuple(state)
-        self._introduce(type(trusted).__name__, trusted, "object", StandIn("", trusted, tuple(methods), names, names))
+        stand_in = StandIn(type(trusted).__name__, trusted, tuple(methods), names, names, calls=calls)
+        self._introduce(stand_in, "object")
         return trusted
 
     @contextmanager
     def standing_in(self, trusted: Mapping[str, Any], calls: int = CALLS) -> Iterator[None]:
         """Bind the names to the reference's functions and classes, in the student's namespace too, while this lasts.
 
-        Each name answers so many `calls` in a check.
+        Each name answers so many `calls` in a check. What else is made to stand in meanwhile does so no longer than
+        this; what did before, does again afterwards.
         """
-        for name, thing in trusted.items():
-            kind = "class" if inspect.isclass(thing) else "function"
-            methods = public_methods(thing) if kind == "class" else ("__call__",)
-            self._introduce(name, thing, kind, StandIn(name, thing, methods, read=("params",), calls=calls))
-        if trusted:
-            self._session.request("cover", names=dict(trusted))
-        generation = self._session.generation
+        session, before, covered_in = self._session, self._stand_ins.known(), None
         try:
+            for name, thing in trusted.items():
+                kind = "class" if inspect.isclass(thing) else "function"
+                methods = public_methods(thing) if kind == "class" else ("__call__",)
+                self._introduce(StandIn(name, thing, methods, read=("params",), calls=calls), kind)
+            if trusted:
+                session.request("cover", names=dict(trusted))
+                covered_in = session.generation
             yield
         finally:
-            if trusted and self._session.sandbox is not None and self._session.generation == generation:
-                self._session.request("uncover")
-            self._stand_ins.forget()
+            self._stand_ins.forget_since(before)  # first: a host may die of what comes next, and have kept them
+            if session.sandbox is not None and session.generation == covered_in:
+                session.request("uncover")
 
-    def _introduce(self, name: str, trusted: Any, kind: str, stand_in: StandIn) -> None:
-        stand_in.name = name
+    def _introduce(self, stand_in: StandIn, kind: str) -> None:
         number = self._stand_ins.adopt(stand_in)
         state = self._stand_ins.state(stand_in) if kind == "object" else {}
         self._session.request(
             "stand_in",
             number=number,
-            name=name,
+            name=stand_in.name,
             kind=kind,
             methods=list(stand_in.methods),
             reads=list(stand_in.read),

@@ -30,6 +30,7 @@ __all__ = ["main"]
 
 _BEFORE_CALLS = ("lay", "open", "run")
 """The requests that make the notebook's namespace; with any other, all cells have run."""
+_UNBOUND = object()
 
 
 class Printed(io.TextIOBase):
@@ -77,7 +78,7 @@ class Host:
         self.handle_ids: dict[int, int] = {}
         self.stand_ins: dict[int, Any] = {}
         self.stand_in_ids: dict[int, int] = {}
-        self.covered: dict[str, Any] = {}
+        self.covered: list[dict[str, Any]] = []
 
     # -- the wire ---
 
@@ -242,21 +243,17 @@ class Host:
         self.stand_in_ids[id(thing)] = number
 
     def op_cover(self, names: dict[str, Any]) -> None:
-        """Bind names in the notebook to stand-ins until `uncover`."""
-        missing = object()
-        for name, thing in names.items():
-            self.covered.setdefault(name, self.namespace.get(name, missing))
-            self.namespace[name] = thing
-        self._missing = missing
+        """Bind names in the notebook to stand-ins until `uncover`; what was covered before stays below."""
+        self.covered.append({name: self.namespace.get(name, _UNBOUND) for name in names})
+        self.namespace.update(names)
 
     def op_uncover(self) -> None:
-        """Restore the values of the covered names."""
-        for name, thing in self.covered.items():
-            if thing is self._missing:
+        """Restore the values of the names that were covered last."""
+        for name, thing in self.covered.pop().items():
+            if thing is _UNBOUND:
                 self.namespace.pop(name, None)
             else:
                 self.namespace[name] = thing
-        self.covered.clear()
 
 
 def _drop_privileges(uid: int) -> None:

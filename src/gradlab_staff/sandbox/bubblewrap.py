@@ -27,7 +27,7 @@ from gradlab_staff import host
 from gradlab_staff.errors import SandboxError
 from gradlab_staff.host.landlock import landlock_version
 from gradlab_staff.sandbox.limits import Cgroup, best_cgroup
-from gradlab_staff.sandbox.seccomp import seccomp_pipe
+from gradlab_staff.sandbox.seccomp import last_filter, seccomp_pipe
 from gradlab_staff.sandbox.setup import Setup
 from gradlab_staff.sandbox.site import HOST_SITE, SITE, empty_sites, host_mounts, site_mounts
 from gradlab_staff.sandbox.watchdog import Watchdog
@@ -54,6 +54,9 @@ sys.dont_write_bytecode = True
 if {landlock}:
     from {host}.landlock import close_proc
     close_proc()  # before NumPy starts threads, which would keep what we give up
+if {last}:
+    from {host}.seccomp import add_filter
+    add_filter({last})  # after it, Landlock and seccomp take nothing on any more
 from {host}.host import main
 sys.path = [path for path in sys.path if path != {own!r}]
 for name in [name for name in sys.modules if name.split(".")[0] == "msgpack"]:
@@ -116,9 +119,9 @@ def start_sandbox(setup: Setup) -> Sandbox:
     paths, name = ["/opt/gradlab", SITE, HOST_SITE], "gradlab_host"
     if unsafe:
         paths, name = [str(STUDENT_PACKAGE.parent), str(HOST_PACKAGE.parent.parent), *_site_packages()], host.__name__
-    code = BOOTSTRAP.format(
-        paths=paths, host=name, own=HOST_SITE, fd=theirs.fileno(), uid=uid, limits=limits.rlimits, landlock=landlock
-    )
+    last = None if unsafe else last_filter()
+    holds = {"uid": uid, "limits": limits.rlimits, "landlock": landlock, "last": last}
+    code = BOOTSTRAP.format(paths=paths, host=name, own=HOST_SITE, fd=theirs.fileno(), **holds)
     scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True) if unsafe else None
     cgroup = best_cgroup(limits)
     given = [*([] if seccomp is None else [seccomp]), *copies.values()]

@@ -5,6 +5,8 @@ that no limit counts without a cgroup (memfd, System V shared memory, message qu
 families that a network namespace does not isolate (VSOCK in a virtual machine), and what two sandboxes could talk
 over: the inodes, the page cache and the counters of the kernel are the same for all of them. Locks and writing back
 to the disk are answered with success and not done, so that SQLite works.
+
+A second filter, which the host itself adds when it has closed ``/proc``, refuses what the host still needed for that.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["seccomp_filter", "seccomp_pipe"]
+__all__ = ["last_filter", "seccomp_filter", "seccomp_pipe"]
 
 # A system call a row, with its number on x86-64 and on 64-bit ARM; a dash where the machine has none.
 _REFUSED = """
@@ -52,6 +54,9 @@ _UNHEARD = """
     flock 73 32, fsync 74 82, fdatasync 75 83, sync 162 81, syncfs 306 267, sync_file_range 277 84,
     sched_setaffinity 203 122
 """
+# Rules of Landlock and filters of seccomp are kernel memory that no limit counts without a cgroup, and a process may
+# add to them without end. The host needs both once, before it runs any cell.
+_TAKEN = "landlock_create_ruleset 444 444, landlock_add_rule 445 445, landlock_restrict_self 446 446, seccomp 317 277"
 _WITH_ARGUMENTS = "clone 56 220, socket 41 198, setsockopt 54 208, fcntl 72 25, msync 26 227, prctl 157 167"
 
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -68,6 +73,7 @@ _OF_DESCRIPTORS = (0, 1, 2, 3, 4, 8, 9, 10, 11, 15, 16, 1027, 1030, 1032)
 _TO_DISK = 4  # MS_SYNC
 _OF_OTHERS = (62, 67)  # PR_SCHED_CORE keeps others off the core beside it; PR_SET_MEMORY_MERGE shares their pages
 _X32 = 0x40000000
+_PR_SET_SECCOMP = 22
 
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data; the kernel takes the low half of ours as well
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -86,12 +92,27 @@ def seccomp_filter(machine: str) -> bytes | None:
 def seccomp_pipe() -> int | None:
     """Return a file descriptor from which bubblewrap can read the filter; None if machine or kernel has none."""
     program = seccomp_filter(platform.machine())
-    if program is None or "Seccomp:" not in Path("/proc/self/status").read_text():
+    if program is None or not _in_kernel():
         return None
     reader, writer = os.pipe()
     os.write(writer, program)  # less than two thousand bytes: they fit into the pipe's buffer
     os.close(writer)
     return reader
+
+
+def last_filter() -> bytes | None:
+    """Return the program of the filter that the host adds last; None if machine or kernel has none.
+
+    After it, a process takes on no rule of Landlock's and no filter any more.
+    """
+    machine = platform.machine()
+    if machine not in _ARCHITECTURES or not _in_kernel():
+        return None
+    return b"".join(struct.pack("<HBBI", *instruction) for instruction in _last_program(machine))
+
+
+def _in_kernel() -> bool:
+    return "Seccomp:" in Path("/proc/self/status").read_text()
 
 
 def _numbers(table: str, machine: str) -> dict[str, int]:
@@ -101,13 +122,28 @@ def _numbers(table: str, machine: str) -> dict[str, int]:
     return {row[0]: int(row[column]) for row in rows if row[column] != "-"}
 
 
-def _program(machine: str) -> Iterator[_Instruction]:
+def _begin(machine: str) -> Iterator[_Instruction]:
+    """Yield the load of a call's number, where it is one of the machine's own."""
     yield _LOAD, 0, 0, _ARCH
     yield _EQUAL, 1, 0, _ARCHITECTURES[machine]
     yield _answer(errno.ENOSYS)
     yield _LOAD, 0, 0, _NUMBER
     yield _AT_LEAST, 0, 1, _X32
     yield _answer(errno.ENOSYS)
+
+
+def _last_program(machine: str) -> Iterator[_Instruction]:
+    yield from _begin(machine)
+    for number in _numbers(_TAKEN, machine).values():
+        yield _EQUAL, 0, 1, number
+        yield _answer(errno.EPERM)
+    prctl = _numbers(_WITH_ARGUMENTS, machine)["prctl"]
+    yield from _where(prctl, 0, [(_EQUAL, _PR_SET_SECCOMP, _answer(errno.EPERM))])
+    yield _ALLOWED
+
+
+def _program(machine: str) -> Iterator[_Instruction]:
+    yield from _begin(machine)
     answers = [(_REFUSED, errno.EPERM), (_CHANNELS, errno.EPERM), (_ATTRIBUTES, errno.EPERM), (_MISSING, errno.ENOSYS)]
     for table, error in [*answers, (_UNHEARD, 0)]:
         for number in _numbers(table, machine).values():
