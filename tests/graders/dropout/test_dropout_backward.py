@@ -69,10 +69,13 @@ def own_factors(submission, out, cache, x, mode, p):
 
 
 def is_marked_down(submission, mode):
-    """Whether dropout_forward lost the points of its scale in this mode, or is not judged in this run."""
+    """Whether dropout_forward lost the points of its scale in this mode, or is not judged in this run.
+
+    Those of an edge case alone are no excuse: they could be given away for those of the whole backward pass.
+    """
     checks = submission.judged.get("dropout_forward")
-    named = ("test_scale",) if mode == "train" else ("test_test_mode", "test_test_mode_any_shape")
-    return not checks or any(check.name in named and check.outcome != "passed" for check in checks)
+    named = "test_scale" if mode == "train" else "test_test_mode"
+    return not checks or any(check.name == named and check.outcome != "passed" for check in checks)
 
 
 def reference_pass(reference, rng, x, mode, p) -> Pass:
