@@ -222,9 +222,10 @@ class Run:
         self.session.request("seed", seed=self._derived(f"submission {name}"))
         np.random.seed(self._derived(f"reference {name}"))  # the reference's own draws, where it stands in
         self.submission._stand_ins.begin()
-        names = () if self.with_own else stood_in.names
-        reference = self.reference if names else None
-        trusted = {**{name: getattr(reference, name) for name in names}, **stood_in.dummies}
+        trusted: dict[str, Any] = {}
+        if not self.with_own:
+            reference = self.reference if stood_in.names else None
+            trusted = {**{name: getattr(reference, name) for name in stood_in.names}, **stood_in.dummies}
         with self.submission.standing_in(trusted, stood_in.calls), self.session.limited(limit_s):
             yield self.submission
 
