@@ -133,8 +133,7 @@ class Run:
         It has a sandbox of its own, and inputs that nobody can know from the first: what the first left behind in
         memory, files or processes is gone, and no answer from there fits.
         """
-        submission = open_submission(self.session.cells, self.session.setup)
-        submission._session.budget = self.session.budget
+        submission = open_submission(self.session.cells, self.session.setup, self.session.budget)
         seed = self._derived("second try", bits=SEED_BITS)
         second = replace(self, submission=submission, seed=seed, with_own=True, results={}, stood_in={}, kit_errors=[])
         submission.judged = self.results
@@ -249,8 +248,7 @@ def open_run(
         defined=template.functions,
         unsafe=options.unsafe_no_sandbox,
     )
-    submission = open_submission(planned.code, setup)
-    submission._session.budget = budget or Budget.of(setup.limits)
+    submission = open_submission(planned.code, setup, budget)
     warnings = (*((UNSAFE,) if setup.unsafe else ()), *notebook.warnings, *planned.warnings)
     seed = new_seed() if options.seed is None else options.seed
     return Run(assignment, submission, options, seed, warnings, unchanged=planned.unchanged)

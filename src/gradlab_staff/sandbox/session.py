@@ -21,14 +21,17 @@ from gradlab_staff.sandbox.budget import Budget, Limit
 from gradlab_staff.sandbox.cells import CellToRun, Failed, failures_in, place_in, places_before
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, submission_error
 from gradlab_staff.sandbox.meter import SLICE_S, Meter
-from gradlab_staff.sandbox.remote import Remote
+from gradlab_staff.sandbox.remote import Remote, without_nothing
 from gradlab_staff.sandbox.setup import Setup
 from gradlab_staff.text import clean
 
-__all__ = ["CellToRun", "NoPeer", "Peer", "Session"]
+__all__ = ["CellToRun", "Peer", "Session"]
 
 REQUEST_S = 60.0
 """CPU time of a request that no check has set a limit for."""
+HOUSEKEEPING_S = 5.0
+"""The same, of a request that makes the host ready for a check, or tidies up: none takes long, unless it is made to."""
+_HOUSEKEEPING = ("seed", "stand_in", "cover", "uncover", "keep")
 BAD_CELLS = 3
 """After so many cells that hung or ended the process, others of the student's own get less time; after twice as many,
 none."""
@@ -71,37 +74,18 @@ class Peer(Protocol):
         """Give the trusted objects what the sandbox has changed of their state."""
 
 
-class NoPeer:
-    """A trusted side without objects that the sandbox may know."""
-
-    def token(self, value: Any) -> list[Any]:
-        """Refuse: raise `CodecError`."""
-        raise CodecError(f"expected plain data, got {type(value).__name__}")
-
-    def thing(self, token: list[Any]) -> Any:
-        """Refuse: raise `CodecError`."""
-        raise CodecError("expected an object's number, got something else")
-
-    def call_back(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Refuse: raise `RuntimeError`."""
-        raise RuntimeError("nothing may be called back now")
-
-    def synchronise(self, states: Any) -> None:
-        """Do nothing: there is no state."""
-
-
 class Session:
     """The host of one submission. Requests go to a running host; a dead one is replaced, and its cells run again."""
 
     def __init__(
         self,
         cells: Sequence[CellToRun],
-        peer: Peer | None = None,
+        peer: Peer,
         setup: Setup | None = None,
         budget: Budget | None = None,
     ) -> None:
         self.cells = tuple(cells)
-        self.peer = peer or NoPeer()
+        self.peer = peer
         self.setup = setup or Setup()
         self.budget = budget or Budget.of(self.setup.limits)
         self.sandbox: Sandbox | None = None
@@ -120,6 +104,8 @@ class Session:
         self._reported: set[str] = set()
         self._depth = 0
         self._limit = Limit()
+        self._apart_s = self._apart_cpu_s = 0.0
+        """What starting hosts and running their cells has taken: the clocks of limits stood still meanwhile."""
         self._meter: Meter | None = None
         self._poll, self._event = select.poll(), _READ
 
@@ -135,18 +121,39 @@ class Session:
         SandboxError
             Where no sandbox can be built here.
         """
-        while self.sandbox is None:
-            self.check_budget()
-            with self.budget.running():
-                self.sandbox = start_sandbox(self.setup)
-            self._meter = Meter(self.sandbox.process.pid, self.sandbox.cgroup)
-            self._attend(self.sandbox.connection)
-            self._event = _READ
-            self.protections = self.sandbox.protections
-            self.generation += 1
-            with self.limited(REQUEST_S):
-                self._lay_files()
-            self._run_cells()
+        if self.sandbox is None:
+            with self._apart():
+                while self.sandbox is None:
+                    self._start_host()
+
+    def _start_host(self) -> None:
+        self.check_budget()
+        with self.budget.running():
+            self.sandbox = start_sandbox(self.setup)
+        self._meter = Meter(self.sandbox.process.pid, self.sandbox.cgroup)
+        self._attend(self.sandbox.connection)
+        self._event = _READ
+        self.protections = self.sandbox.protections
+        self.generation += 1
+        with self.limited(REQUEST_S):
+            self._lay_files()
+        self._run_cells()
+
+    @contextlib.contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Have what the block uses count to no limit around it: a check pays for no host that ended in it.
+
+        The budget counts it all the same.
+        """
+        outer, begun_s, begun_cpu_s = self._limit, time.monotonic(), self.cpu_s
+        self._limit = Limit()
+        try:
+            yield
+        finally:
+            self._read_meter()
+            self._apart_s += time.monotonic() - begun_s
+            self._apart_cpu_s += self.cpu_s - begun_cpu_s
+            self._limit = outer
 
     def _attend(self, connection: socket.socket) -> None:
         """Wait for answers on a connection from now on."""
@@ -176,13 +183,26 @@ class Session:
 
     @contextlib.contextmanager
     def limited(self, limit_s: float) -> Iterator[None]:
-        """Hold the requests of the block to `limit_s` of the sandbox's CPU time, and to a multiple of wall time."""
+        """Hold the requests of the block to `limit_s` of the sandbox's CPU time, and to a multiple of wall time.
+
+        What holds around it holds in it, too.
+        """
         outer = self._limit
-        self._limit = Limit(limit_s, time.monotonic(), self.cpu_s)
+        self._limit = Limit(limit_s, *self._used_s, outer)
         try:
             yield
         finally:
             self._limit = outer
+
+    @property
+    def is_late(self) -> bool:
+        """Return whether what holds now is used up: then the next request times out as well."""
+        return self._limit.used_up(*self._used_s) is not None or self._limit.is_over(self._used_s[0])
+
+    @property
+    def _used_s(self) -> tuple[float, float]:
+        """Return the clocks of limits, in seconds: the monotonic one and the sandbox's CPU time, without `_apart`."""
+        return time.monotonic() - self._apart_s, self.cpu_s - self._apart_cpu_s
 
     def _lay_files(self) -> None:
         """Lay what was handed in beside the notebook into the working folder, and let the cells import it."""
@@ -297,10 +317,10 @@ class Session:
             Where no answer came; the next request goes to a fresh host.
         """
         self.start()
-        if self._limit.limit_s < float("inf"):
-            return self._request({"op": op, **fields})
-        with self.limited(REQUEST_S):
-            return self._request({"op": op, **fields})
+        if self._limit.limit_s < float("inf") and op not in _HOUSEKEEPING:
+            return self._request({"op": op, **without_nothing(fields)})
+        with self.limited(HOUSEKEEPING_S if op in _HOUSEKEEPING else REQUEST_S):
+            return self._request({"op": op, **without_nothing(fields)})
 
     def _request(self, message: dict[str, Any]) -> Any:
         if self._depth >= NESTED_CALLS:
@@ -381,12 +401,13 @@ class Session:
     @property
     def _ends_s(self) -> float:
         """Return when no answer is waited for any more, by the monotonic clock."""
-        return min(self._limit.ends_s, self.budget.ends_s)
+        return min(self._limit.first.ends_s + self._apart_s, self.budget.ends_s)
 
     def _late(self) -> HostTimedOutError:
         """Return that wall time is used up, and whose."""
-        if time.monotonic() >= self._limit.ends_s:
-            return HostTimedOutError(within=f"{self._limit.wall_s:g} s")
+        first = self._limit.first
+        if self._used_s[0] >= first.ends_s:
+            return HostTimedOutError(within=f"{first.wall_s:g} s")
         return HostTimedOutError()
 
     def _ready(self, event: int) -> socket.socket:
@@ -405,8 +426,8 @@ class Session:
             if self._meter is None or self._meter.is_due(now_s):
                 self._read_meter()
                 self.check_budget()
-                if self._limit.exceeded(now_s, self.cpu_s):
-                    raise HostTimedOutError(within=f"{self._limit.limit_s:g} s of CPU time")
+                if limit := self._limit.used_up(*self._used_s):
+                    raise HostTimedOutError(within=f"{limit.limit_s:g} s of CPU time")
             left_s = self._ends_s - now_s
             if left_s <= 0:
                 self.check_budget()
