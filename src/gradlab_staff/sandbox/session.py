@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import select
 import socket
 import time
@@ -12,13 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gradlab_staff.course.magics import MAX_SOURCE_CHARS
 from gradlab_staff.host.codec import CodecError, TooLargeError
 from gradlab_staff.host.wire import HungUpError, receive, send
 from gradlab_staff.sandbox.alarm import AlarmError, alarm
 from gradlab_staff.sandbox.bubblewrap import Sandbox, start_sandbox
 from gradlab_staff.sandbox.budget import Budget, Limit
-from gradlab_staff.sandbox.cells import CellToRun, Failed, failures_in, place_in, places_before
+from gradlab_staff.sandbox.cells import Cells, CellToRun, place_in
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, submission_error
 from gradlab_staff.sandbox.meter import SLICE_S, Meter
 from gradlab_staff.sandbox.remote import Remote, without_nothing
@@ -32,13 +30,6 @@ REQUEST_S = 60.0
 HOUSEKEEPING_S = 5.0
 """The same, of a request that makes the host ready for a check, or tidies up: none takes long, unless it is made to."""
 _HOUSEKEEPING = ("seed", "stand_in", "cover", "uncover", "keep")
-BAD_CELLS = 3
-"""After so many cells that hung or ended the process, others of the student's own get less time; after twice as many,
-none."""
-AFTER_BAD_S = 3.0
-_LATE = ("NameError", "ModuleNotFoundError", "FileNotFoundError")
-"""How a statement fails that may need a cell further down: it is tried again after that."""
-_QUOTED = re.compile(r"'(\w+)'")
 NESTED_CALLS = 8
 _ANSWERING = ("call", "get", "set")
 """The requests that run what the grader asked for. While a cell runs, or the host is made ready for a check, nothing is
@@ -96,11 +87,7 @@ class Session:
         self.cpu_s = 0.0
         """The CPU time of all its hosts so far, read from outside."""
         self.cell_s = self.setup.limits.cell_s
-        self._ends: dict[int, int] = {}
-        """Of the cells, by their numbers, that hung or ended the process: how many of their statements are run."""
-        self._not_again: set[int] = set()
-        """The cells that hung or ended the process when they were tried again: they are not tried again any more."""
-        self._at = (0, 0)
+        self._cells = Cells(self.cells, self.setup, self._warn)
         self._reported: set[str] = set()
         self._depth = 0
         self._limit = Limit()
@@ -137,7 +124,7 @@ class Session:
         self.generation += 1
         with self.limited(REQUEST_S):
             self._lay_files()
-        self._run_cells()
+        self._cells.run(self._run_cell, self.cell_s)
 
     @contextlib.contextmanager
     def _apart(self) -> Iterator[None]:
@@ -214,90 +201,9 @@ class Session:
                 self._warn(f"{path}: expected to lay it beside the notebook, got {got}. Skipped it.")
         self._request({"op": "open"})
 
-    def _run_cells(self) -> None:
-        again = {number: failed for number in range(len(self.cells)) if (failed := self._run_cell(number))}
-        for number, failed in again.items():
-            self._run_cell(number, failed)
-            id = self.cells[number].id
-            for other in range(number + 1, len(self.cells)) if id else ():
-                if self.cells[other].id == id and other not in again:
-                    self._run_cell(other)  # once more: its definitions come last and count
-
-    def _run_cell(self, number: int, repeated: Sequence[int] = ()) -> list[int]:
-        """Run a cell, or `repeated` some of its statements; return those to try again after the cells below it."""
-        if self.sandbox is None:
-            return []
-        cell = self.cells[number]
-        bad = len(self._ends) >= BAD_CELLS and not cell.id
-        limit_s = min(self.cell_s, AFTER_BAD_S) if bad else self.cell_s
-        self._at = 0, 0
-        try:
-            only = places_before(repeated or cell.only, self._ends.get(number))
-            keeps = sorted(self.setup.defined) if cell.kind == "own" else []
-            request = {"label": cell.label, "source": cell.source, "kind": str(cell.kind), "keeps": keeps}
-            with self.limited(limit_s):
-                answer = self._request({"op": "run", "only": only, **request})
-            failed, missing = failures_in(answer)
-            self._report_missing(cell, missing)
-            late = any(one.error.kind in _LATE for one in failed)
-            if late and not repeated and number not in self._not_again:
-                return [one.place for one in failed]
-            self._report(cell, [one for one in failed if not one.error.stub])
-        except SubmissionError as error:
-            self._warn(f"{cell.label}: {error.kind}: {error.message}. Skipped the cell.")
-        except HostTimedOutError as error:
-            if error.for_good:  # no fault of this cell's alone
-                raise
-            self._end(number, f"did not end within {error.within}", again=bool(repeated))
-        except HostDiedError as error:
-            why = f" ({error})" if error.limit_exceeded else ""
-            self._end(number, f"ended the process that ran it{why}", again=bool(repeated))
-        return []
-
-    def _report_missing(self, cell: CellToRun, missing: Sequence[str]) -> None:
-        """Warn of what a module beside the notebook imports and grading has not."""
-        for text in missing:
-            self._warn(f"{cell.label}: {text}. Went on without it. Grading has {self.setup.packages.listed}.")
-
-    def _report(self, cell: CellToRun, failed: Sequence[Failed]) -> None:
-        """Warn of the statements of a cell that failed: of the first, with its reason, and where the others are."""
-        if not failed:
-            return
-        first, *others = failed
-        reason = ": ".join(filter(None, (first.error.kind, first.error.message))).removesuffix(".")
-        if first.error.kind == "NameError" and (name := _QUOTED.search(reason)) and name[1] in self.setup.shown:
-            reason += " (a demonstration defines it, and grading runs none that no solution needs)"
-        has = f" Grading has {self.setup.packages.listed}." if first.error.kind == "ModuleNotFoundError" else ""
-        lines = ", ".join(dict.fromkeys(str(other.line) for other in others if other.line != first.line))
-        more = f" Also skipped, line{'s' * (',' in lines)} {lines}: what failed there." if lines else ""
-        self._warn(f"{cell.label}, line {first.line}: {reason}. Skipped this statement.{has}{more}")
-
-    def _end(self, number: int, what: str, *, again: bool) -> None:
-        """Leave out the statement of a cell that hung or ended the process, and what comes after it in the cell.
-
-        Where it did so when it was tried again, it is not any more. Which statement it was, the host says: it is
-        believed as long as fewer are left each time.
-        """
-        cell, (place, line) = self.cells[number], self._at
-        where = f", line {line}" if line else ""
-        if again:
-            self._not_again.add(number)
-            self._warn(
-                f"{cell.label}{where}: {what} when it was tried again, after the cells below. Did not repeat it."
-            )
-            return
-        self._ends[number] = place if place < self._ends.get(number, MAX_SOURCE_CHARS) else 0
-        self._warn(f"{cell.label}{where}: {what}. Skipped the cell from there on.")
-        if len(self._ends) >= 2 * BAD_CELLS:
-            later = [
-                other
-                for other in range(number + 1, len(self.cells))
-                if not self.cells[other].id and other not in self._ends
-            ]
-            if later:
-                labels = ", ".join(self.cells[other].label for other in later)
-                self._warn(f"{labels}: skipped too, after {2 * BAD_CELLS} cells that hung or ended the process.")
-            self._ends |= dict.fromkeys(later, 0)
+    def _run_cell(self, message: dict[str, Any], limit_s: float) -> Any:
+        with self.limited(limit_s):
+            return self._request(message)
 
     def _warn(self, text: str) -> None:
         if text not in self._reported:
@@ -332,7 +238,7 @@ class Session:
             while True:
                 reply = self._receive()
                 if "at" in reply:
-                    self._at = place_in(reply["at"])
+                    self._cells.at = place_in(reply["at"])
                 elif "callback" in reply and message["op"] not in _ANSWERING:
                     self._send({"error": "RuntimeError: there is nothing to ask now"})
                 elif "callback" in reply:
