@@ -16,6 +16,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from gradlab_staff.errors import GraderError, SandboxError
+from gradlab_staff.grading.performed import RAISED
 from gradlab_staff.grading.plugin import GraderPlugin
 from gradlab_staff.grading.run import Run
 from gradlab_staff.text import one_line
@@ -137,8 +138,13 @@ class _Machine:
 
     failed = False
 
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Remember it; what is raised in a check is noted with it, and pytest does not hear of it."""
+        raised = call.excinfo.value if call.excinfo else item.stash.get(RAISED, None)
+        self.failed = self.failed or isinstance(raised, (OSError, SandboxError))
+
     def pytest_exception_interact(self, call: pytest.CallInfo[None]) -> None:
-        """Remember it."""
+        """Remember it, where a grader cannot even be imported."""
         if call.excinfo is not None and isinstance(call.excinfo.value, (OSError, SandboxError)):
             self.failed = True
 
