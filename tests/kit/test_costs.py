@@ -198,8 +198,8 @@ def test_where_a_worker_died_and_time_ran_out_there_is_no_verdict(tiny):
     assert (first.verdict, tried(tiny)) == (None, {6: 1})
     assert re.search(
         r"^tiny submission=right: expected a verdict, but a worker process died after \d+ s, and the second try "
-        r"used up what was left of the submission's 6 s\. No score was written\. .* To try it again: gradlab grade tiny "
-        r"--student right --force$",
+        r"used up what was left of the submission's 6 s\. No score was written\. .* To try it again: "
+        r"gradlab grade tiny --student right --force$",
         first.error,
     )
     (second,) = results(tiny, folders, Limits(wall_s=6)).values()
