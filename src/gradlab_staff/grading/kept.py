@@ -21,7 +21,7 @@ _BEGUN = "begun"
 
 @dataclass(frozen=True)
 class Kept:
-    """The file of a submission: its verdict; and of a run that has come to none, that it began, and how it failed.
+    """The file of a submission: the verdict on it; of a run that has come to none, that it began, and how it failed.
 
     A failure is kept too: a submission that takes its worker down, ten minutes each time, would do so in each run of
     the class (an attack that costs one file). A verdict outlives it: what was found out about the same submission is no
