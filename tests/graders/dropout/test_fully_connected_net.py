@@ -162,7 +162,7 @@ def test_parameter_names_and_shapes(submission, rng):
             array(params[key], shape, key)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_initial_parameters(submission, rng):
     """Every layer's weights are normal with mean 0 and standard deviation weight_scale; biases are 0.
 
@@ -214,7 +214,7 @@ def test_precision(submission, rng):
         expect_close(loss, loss_and_grads(params, X, y, 0.0)[0], "loss", rtol=1e-4, evidence=False)
 
 
-@weight(0.5)
+@weight(0.5, needs=ANSWERS)
 def test_defaults(submission):
     """Unless told otherwise a net takes 3 × 32 × 32 numbers, knows ten classes, and has a weight scale of 0.01.
 
@@ -474,15 +474,27 @@ def test_seed_repeats_the_masks(submission, rng):
 def test_gradients_numerically(submission, rng, dropout):
     """The gradients are those of the net's own loss, by central differences, with regularisation and a fixed seed.
 
-    Biases keep every ReLU at a distance from its kink, so that no step of 1e-5 crosses it under any mask.
+    Biases keep every ReLU at a distance from its kink, so that no step of 1e-5 crosses it under any mask. And the
+    slopes have something in common with those of the course's loss: over 20 examples of one class, which the net takes
+    for the least likely one, masks average out. Three units of each layer are active, whatever they draw, and all
+    scores are positive, so that a slip leaves more than half.
     """
     dims = (4, 6, 5, 3)
     params = random_params(rng, dims)
     for name in ("W1", "W2"):
         params[name] = rng.uniform(-0.03, 0.03, params[name].shape)
-    X, y = rng.uniform(-1, 1, (3, 4)), rng.integers(3, size=3)
+        params[f"b{name[1]}"][:3] = np.abs(params[f"b{name[1]}"][:3])
+    params["b3"] += 5
+    X = rng.uniform(0.3, 1, (20, 4))
+    y = np.full(20, forward(params, X)[-1].mean(axis=0).argmin())
     net = build_with(submission, params, dropout=dropout, reg=0.1, seed=int(rng.integers(1, 10**6)))
     _, grads = train_loss(net, X, y, params)
+    _, expected = loss_and_grads(params, X, y, 0.1)
+    for name in ("W1", "W2", "W3"):
+        alike = alignment(array(grads[name], params[name].shape, f"gradient of {name}"), expected[name])
+        observe(**{f"{name} alike": bool(alike > 0.3)})
+        told = "expected the slope of the course's loss, got what has little in common with it"
+        expect(alike > 0.3, f"gradient of {name}: {told}.")
     for name, value in params.items():
 
         def loss_at(w, name=name):

@@ -52,14 +52,21 @@ def often_at_an_end(lead):
 
 @weight(0.1)
 def test_labels_follow(submission, rng):
-    """The labels follow from the examples: alike for the same ones, and not one and the same for all."""
-    params, X = random_params(rng, (5, 20, 12)), rng.standard_normal((60, 5))
-    predict = function(net_with(submission, params).predict, "predict")
-    first, again = (array(predict(X), what="labels") for _ in range(2))
-    follows = np.array_equal(first, again), len(np.unique(first)) > 1
+    """The labels follow from the examples and the parameters: for the same ones alike, and for others not.
+
+    The same examples get other labels of a net with other parameters: of 12 classes at random 5 of 60 agree, and all 60
+    with a probability of 12^-60.
+    """
+    X = rng.standard_normal((60, 5))
+    nets = [net_with(submission, random_params(rng, (5, 20, 12))) for _ in range(2)]
+    first, again, other = (
+        array(function(net.predict, "predict")(X), what="labels") for net in (nets[0], nets[0], nets[1])
+    )
+    follows = np.array_equal(first, again), len(np.unique(first)) > 1, not np.array_equal(first, other)
     observe(follows=all(follows))
     expect(follows[0], "labels: expected the same for the same examples, got others.")
     expect(follows[1], "labels: expected several classes for 60 examples, got one for all.")
+    expect(follows[2], "labels: expected others of a net with other parameters, got the same.")
 
 
 @weight(3, needs=ANSWERS)
