@@ -107,7 +107,7 @@ SEQUENCE = [
             f"few_requests_{assignment}",
             "give another variant once a check has ended after few requests",
             1e9,
-            6,
+            25,
             assignment,
         )
         for assignment in _ON
