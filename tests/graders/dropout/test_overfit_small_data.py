@@ -62,21 +62,19 @@ def story(losses):
 
 @weight(0.1)
 def test_the_loss_falls(submission, reference, rng):
-    """With these numbers the loss of a training ends a fifth lower than it begins: the mean of an epoch's two.
-
-    With numbers that nobody has tried it hardly falls, or explodes.
-    """
+    """With these numbers the loss of a training ends lower than it begins: the mean of the last epoch's two."""
     losses = train(reference, fifty_images(rng), int(rng.integers(2**31)), *chosen(submission)).loss_history
-    falls = bool(np.isfinite(losses).all() and np.mean(losses[-2:]) < 0.8 * np.mean(losses[:2]))
+    falls = bool(np.isfinite(losses).all() and np.mean(losses[-2:]) < np.mean(losses[:2]))
     observe(falls=falls)
-    expect(
-        falls, f"loss: expected it to fall by a fifth in 20 epochs, it went from {losses[0]:.3g} to {losses[-1]:.3g}."
-    )
+    expect(falls, f"loss: expected it to fall in 20 epochs, it went from {losses[0]:.3g} to {losses[-1]:.3g}.")
 
 
-@weight(1, needs=("test_the_loss_falls",))
+@weight(1, needs=("test_the_loss_falls", "test_overfits"))
 def test_numbers(submission, rng):
-    """overfit_learning_rate and overfit_weight_scale are positive numbers."""
+    """overfit_learning_rate and overfit_weight_scale are positive numbers: it counts where they are good ones.
+
+    The loss falls a little with numbers that nobody has tried, too.
+    """
     for name, value in zip(("overfit_learning_rate", "overfit_weight_scale"), chosen(submission), strict=True):
         expect(value > 0, f"{name}: expected a positive number, got {value:g}.")
 
