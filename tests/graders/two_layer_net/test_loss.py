@@ -89,22 +89,28 @@ def gain_of(submission, params, X, y, reg):
 
 @weight(0.2)
 def test_loss_follows(submission, rng):
-    """The loss follows from what it is told: alike for the same, another for other examples, and for other weights."""
-    params, (X, y) = random_params(rng, (4, 10, 3)), example(rng, (4, 10, 3), 7)
-    other = example(rng, (4, 10, 3), 7)
-    losses = [
-        loss_of(net_with(submission, one), *examples, 0.1)
-        for one, examples in (
-            (params, (X, y)),
-            (params, (X, y)),
-            (params, other),
-            ({**params, "W2": 2 * params["W2"]}, (X, y)),
-        )
-    ]
+    """The loss follows from what it is told: alike for the same, another for other examples, or for other weights.
+
+    The right losses lie more than 0.01 apart. Who forgets one of the two terms passes.
+    """
+    cases = losses_apart(rng)
+    losses = [loss_of(net_with(submission, params), X, y, 0.1) for params, X, y in (cases[0], *cases)]
     first, again, *others = losses
-    observe(follows=bool(np.isclose(first, again) and not np.isclose(first, others).any()))
-    expect(np.isclose(first, again), "loss: expected the same for the same examples and weights, got another.")
-    expect(not np.isclose(first, others).any(), "loss: expected another for other examples and weights, got the same.")
+    follows = np.isclose(first, again), not np.isclose(first, others).all()
+    observe(follows=bool(all(follows)))
+    expect(follows[0], "loss: expected the same for the same examples and weights, got another.")
+    expect(follows[1], "loss: expected another for other examples or other weights, got the same.")
+
+
+def losses_apart(rng):
+    """A net and examples; the same net and other examples; another net: losses that differ, with reg or without."""
+    while True:
+        params, (X, y), other = random_params(rng, (4, 10, 3)), *(example(rng, (4, 10, 3), 7) for _ in range(2))
+        cases = (params, X, y), (params, *other), ({**params, "W2": 2 * params["W2"]}, X, y)
+        data = np.array([data_loss(*case) for case in cases])
+        whole = data + [0.1 * squares(case[0], "W1", "W2") for case in cases]
+        if min(np.abs(losses[1:] - losses[0]).min() for losses in (data, whole)) > 0.01:
+            return cases
 
 
 @weight(3, needs=ANSWERS)
