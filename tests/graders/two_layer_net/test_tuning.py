@@ -122,13 +122,14 @@ def judge_choice(submission, params, accuracies, val):
 def test_the_net_learns(submission, rng):
     """best_net has learnt something, however little: its scores have something in common with the labels.
 
-    Over examples that it never saw, in four worlds together: 0 ± 0.015 for nets that were never trained, and
-    0.165 ± 0.011 or more after 100 iterations at learning rates of 1e-4 to 3e-4, which are too small.
+    Over examples that it never saw, in five worlds together: 0 ± 0.014 for nets that were never trained, and
+    0.16 ± 0.010 or more after 80 iterations at learning rates of 1e-4 to 4e-4, which are too small; of 10 hidden units
+    0.146 ± 0.009.
     """
     seen = []
-    for _ in range(4):
+    for _ in range(5):
         world = World(rng)
-        params, _ = search(submission, world.draw(6000), world.draw(500), 100)
+        params, _ = search(submission, world.draw(1000), world.draw(500), 80)
         seen.append((world.draw(10_000), params))
     alike = alignment([unit_scores(params, X) for (X, _), params in seen], [np.eye(C)[y] - 1 / C for (_, y), _ in seen])
     observe(learns=bool(alike > 0.09))
