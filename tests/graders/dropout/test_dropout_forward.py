@@ -42,16 +42,28 @@ def keep_probabilities(rng):
 
 @weight(0.3)
 def test_some_are_dropped(submission, rng):
-    """Somewhere entries are dropped, in one mode or the other, and those that are kept follow from the input."""
-    some = False
+    """Somewhere entries are dropped, and those that are kept follow from the input.
+
+    Or at least one mode gives what follows from the input, and the other something else, or nothing yet.
+    """
+    some, errors = False, []
     for p in keep_probabilities(rng):
+        x, outs = far_from_zero(rng, (40, 30)), []
         for mode in ("train", "test"):
-            x = far_from_zero(rng, (40, 30))
-            out = array(forward(submission, x, mode=mode, p=p)[0], x.shape, "out")
-            kept = out != 0
-            some = some or bool(0 < kept.mean() < 1 and alignment(out[kept], x[kept]) > 0.5)
+            out, error = attempt(out_of, submission, x, mode, p)
+            outs.append(np.zeros(x.shape) if error else out)
+            errors += [error] if error else []
+        follows = [alignment(out[out != 0], x[out != 0]) > 0.5 for out in outs]
+        drops = any(good and 0 < (out != 0).mean() < 1 for good, out in zip(follows, outs, strict=True))
+        some = some or drops or bool(any(follows) and not np.allclose(*outs))
     observe(some=some)
+    if not some and errors:
+        raise errors[0]
     expect(some, "out: expected some entries to be 0 and the others to be the input's, scaled, got no such thing.")
+
+
+def out_of(submission, x, mode, p):
+    return array(forward(submission, x, mode, p=p)[0], x.shape, "out")
 
 
 @weight(5, needs=DROPS)

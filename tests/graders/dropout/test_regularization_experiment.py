@@ -33,20 +33,20 @@ TRAINED = ("test_nets_are_trained",)
 PIXELS = (3, 32, 32)
 
 
-def make_data(rng, train=200, val=40):
+def make_data(rng, train=200, val=40, noise=8):
     """Small pictures of noise around ten class means: learnt in part within a few epochs."""
     means = rng.standard_normal((10, *PIXELS))
     y_train, y_val = rng.integers(10, size=train), rng.integers(10, size=val)
     return {
-        "X_train": (means[y_train] + 8 * rng.standard_normal((train, *PIXELS))).astype(np.float32),
+        "X_train": (means[y_train] + noise * rng.standard_normal((train, *PIXELS))).astype(np.float32),
         "y_train": y_train,
-        "X_val": (means[y_val] + 8 * rng.standard_normal((val, *PIXELS))).astype(np.float32),
+        "X_val": (means[y_val] + noise * rng.standard_normal((val, *PIXELS))).astype(np.float32),
         "y_val": y_val,
     }
 
 
-def run(submission, rng, dropouts=(1, 0.3), hidden_dim=20, num_epochs=2):
-    data = make_data(rng)
+def run(submission, rng, dropouts=(1, 0.3), hidden_dim=20, num_epochs=2, noise=8):
+    data = make_data(rng, noise=noise)
     options = {"dropouts": dropouts, "hidden_dim": hidden_dim, "num_epochs": num_epochs}
     return data, experiment(submission, data, dropouts, **options)
 
@@ -88,8 +88,12 @@ def setting(solver, arguments, name):
 
 @weight(0.2)
 def test_nets_are_trained(submission, rng):
-    """Some net has learnt something of its training data, however little: its scores have to do with the labels."""
-    data, solvers = run(submission, rng, num_epochs=4)
+    """Some net has learnt something of its training data, however little: its scores have to do with the labels.
+
+    Of pictures with little noise, in ten epochs: 0.8 ± 0.02 with a weight_scale of 1e-3 or 1e-2, 0.7 ± 0.02 with 5e-2,
+    and 0.03 ± 0.03 for nets that were never trained.
+    """
+    data, solvers = run(submission, rng, num_epochs=10, noise=2)
     labels = np.eye(10)[data["y_train"]] - np.eye(10)[data["y_train"]].mean(axis=0)
     alike = []
     for solver in solvers.values():
@@ -98,9 +102,9 @@ def test_nets_are_trained(submission, rng):
         scores = hidden @ params["W2"] + params["b2"]
         scores = scores - scores.mean(axis=1, keepdims=True)
         alike.append(alignment(scores - scores.mean(axis=0), labels - labels.mean(axis=1, keepdims=True)))
-    observe(trained=max(alike) > 0.2)
+    observe(trained=max(alike) > 0.3)
     expect(
-        max(alike) > 0.2,
+        max(alike) > 0.3,
         "the solvers: expected trained nets, got scores that have nothing to do with the labels.",
     )
 

@@ -133,14 +133,18 @@ def judge_scores(submission, X, params, what, tolerance=1e-5, **options):
 def test_scores_follow(submission, rng):
     """The scores follow from the pictures and the parameters: they have something in common with the right ones.
 
-    Numbers that do not depend on both have 0.02 in common with them, scores with a slip more than 0.2.
+    Over eight nets numbers at random have 0.007 ± 0.005 in common with them, and what depends on the pictures alone
+    0.02 ± 0.02; scores with a slip, such as the minimum for the maximum, 0.22 ± 0.02 and more.
     """
-    X, params = rng.standard_normal((200, 20)), make_params(rng, (20, 30, 30, 10))
-    right = centred(plain_scores(X, params))
-    alike = alignment(centred(array(net(submission, X, params), right.shape, "scores")), right)
-    observe(alike=bool(alike > 0.2))
+    got, right = [], []
+    for _ in range(8):
+        X, params = rng.standard_normal((200, 20)), make_params(rng, (20, 30, 30, 10))
+        right.append(centred(plain_scores(X, params)))
+        got.append(centred(array(net(submission, X, params), (200, 10), "scores")))
+    alike = alignment(got, right)
+    observe(alike=bool(alike > 0.08))
     expect(
-        alike > 0.2,
+        alike > 0.08,
         "scores: expected those of these pictures and parameters, got what has little to do with them.",
     )
 

@@ -43,15 +43,18 @@ def scores_of(net, X):
 def test_scores_follow(submission, rng):
     """The scores follow from the examples and the parameters: they have something in common with the right ones.
 
-    Numbers that do not depend on both have 0.02 in common with them, scores with a slip more than 0.2.
+    Over eight nets numbers at random have 0.007 ± 0.005 in common with them, and what depends on the examples alone
+    0.02 ± 0.02; scores with a slip, such as the minimum for the maximum, 0.22 ± 0.02 and more.
     """
-    params, X = random_params(rng, (20, 30, 10)), rng.standard_normal((200, 20))
-    right = forward(params, X)
-    got = array(scores_of(net_with(submission, params), X), right.shape, "scores")
-    alike = alignment(centred(got), centred(right))
-    observe(alike=bool(alike > 0.2))
+    got, right = [], []
+    for _ in range(8):
+        params, X = random_params(rng, (20, 30, 10)), rng.standard_normal((200, 20))
+        right.append(centred(forward(params, X)))
+        got.append(centred(array(scores_of(net_with(submission, params), X), (200, 10), "scores")))
+    alike = alignment(got, right)
+    observe(alike=bool(alike > 0.08))
     expect(
-        alike > 0.2,
+        alike > 0.08,
         "scores: expected those of these examples and parameters, got what has little to do with them.",
     )
 

@@ -123,18 +123,28 @@ def judge_choice(submission, params, accuracies, val):
 def test_the_net_learns(submission, rng):
     """best_net has learnt something, however little: its scores have something in common with the labels.
 
-    Over examples that it never saw: 0 ± 0.03 for nets that were never trained, and 0.16 or more after 400 iterations
-    at a learning rate of 1e-4, which is too small.
+    Over examples that it never saw, in five worlds together: 0 ± 0.014 for nets that were never trained, and
+    0.16 ± 0.010 or more after 80 iterations at learning rates of 1e-4 to 4e-4, which are too small; of 10 hidden units
+    0.146 ± 0.009.
     """
-    world = World(rng)
-    params, _ = search(submission, world.draw(2000), world.draw(500), 400)
-    X, y = world.draw(4000)
+    seen = []
+    for _ in range(5):
+        world = World(rng)
+        params, _ = search(submission, world.draw(1000), world.draw(500), 80)
+        seen.append((world.draw(10_000), params))
+    alike = alignment([unit_scores(params, X) for (X, _), params in seen], [np.eye(C)[y] - 1 / C for (_, y), _ in seen])
+    observe(learns=bool(alike > 0.09))
+    expect(alike > 0.09, "best_net: expected a trained net, got one whose scores have nothing to do with the labels.")
+
+
+def unit_scores(params, X):
+    """A net's scores, less the mean of each example and of each class, as a whole of length 1; or zeros."""
     with np.errstate(all="ignore"):
         scores = np.maximum(X @ params["W1"] + params["b1"], 0) @ params["W2"] + params["b2"]
         scores -= scores.mean(axis=1, keepdims=True)
-        alike = alignment(scores - scores.mean(axis=0), np.eye(C)[y] - 1 / C)
-    observe(learns=bool(alike > 0.125))
-    expect(alike > 0.125, "best_net: expected a trained net, got one whose scores have nothing to do with the labels.")
+        scores -= scores.mean(axis=0)
+        scores /= np.linalg.norm(scores)
+    return scores if np.isfinite(scores).all() else np.zeros(scores.shape)
 
 
 @weight(1, needs=LEARNS)
