@@ -208,8 +208,13 @@ def grade(course: Path, assignment: str, report: Report, *, limit_s: float, opti
     except (ValueError, KeyError, TypeError):
         report.harmed.append(f"{assignment}: gradlab grade gave no result: {err.decode(errors='replace')[-1500:]}")
         found = {}
-    report.cpu_s.update({name: entry["verdict"]["cpu_s"] for name, entry in found.items() if entry.get("verdict")})
+    report.cpu_s.update({name: _cpu_s(entry, report.wall_s.get(name, 0.0)) for name, entry in found.items()})
     return Graded(found, out + err)
+
+
+def _cpu_s(entry: dict[str, Any], wall_s: float) -> float:
+    """The CPU time of a submission: all that its verdict counts; where it has none, at most its wall time."""
+    return float(entry["verdict"]["cpu_s"]) if entry.get("verdict") else wall_s
 
 
 def _left(before: set[int], seen: set[int]) -> list[str]:

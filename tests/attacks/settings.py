@@ -44,8 +44,8 @@ class Setting:
         tools = [tool for tool in ("unshare", "setpriv") if shutil.which(tool) is None]
         if tools:
             return f"expected {' and '.join(tools)} of util-linux, got none"
-        if self.cgroups and not self.as_root and not _delegable():
-            return "expected control groups of version 1, which a folder of one's own delegates, got none"
+        if self.cgroups and not self.as_root and not (_delegable() or _root_of_v2()):
+            return "expected control groups of version 1, or of version 2 with controllers to delegate, got none"
         probe = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)
         return "" if probe.returncode == 0 else "no mount namespace may be made"
 
@@ -71,12 +71,16 @@ class Setting:
 
     @contextlib.contextmanager
     def _groups(self) -> Iterator[list[Path]]:
-        """Yield control groups that belong to the other user, and delete them in the end."""
-        groups = [] if self.as_root or not self.cgroups else list(_delegated(f"attacks-{os.getpid()}"))
+        """Yield control groups to join, which belong to the other user; delete them in the end."""
+        if self.as_root or not self.cgroups:
+            yield []
+            return
+        name = f"attacks-{os.getpid()}"
+        made = list(_delegated(name) if _delegable() else _delegated_v2(name))
         try:
-            yield groups
+            yield made if _delegable() else made[-1:]
         finally:
-            for group in groups:
+            for group in reversed(made):
                 group.rmdir()
 
 
@@ -95,6 +99,36 @@ def _delegated(name: str) -> Iterator[Path]:
         for path in (group, group / "cgroup.procs", group / "tasks"):
             os.chown(path, UID, UID)
         yield group
+
+
+def _root_of_v2() -> Path | None:
+    """The nearest group of version 2, this process's own or above it, whose children may have a limit on memory."""
+    for point in [point for kind, point, _ in _mounts() if kind == "cgroup2"]:
+        own = point / _own_path("")
+        for folder in [own, *(parent for parent in own.parents if parent.is_relative_to(point))]:
+            with contextlib.suppress(OSError):
+                if {"memory", "pids"} <= set((folder / "cgroup.subtree_control").read_text().split()):
+                    return folder
+    return None
+
+
+def _delegated_v2(name: str) -> Iterator[Path]:
+    """Yield a group that has been given away, and one in it to work in: a group with controllers holds no process.
+
+    What is given away is what ``systemd-run --user`` with ``Delegate=yes`` gives: the folders and ``cgroup.procs``.
+    """
+    top = _root_of_v2()
+    assert top is not None
+    group = top / name
+    group.mkdir()
+    held = set((group / "cgroup.controllers").read_text().split()) & {"memory", "pids", "cpu"}
+    (group / "cgroup.subtree_control").write_text(" ".join(f"+{controller}" for controller in sorted(held)))
+    work = group / "work"
+    work.mkdir()
+    for folder in (group, work):
+        for path in (folder, *(folder / f"cgroup.{file}" for file in ("procs", "threads", "subtree_control"))):
+            os.chown(path, UID, UID)
+    yield from (group, work)
 
 
 def _shown() -> Iterator[str]:

@@ -1,12 +1,13 @@
 """A sample of the attacks: `make attacks` runs all of them."""
 
+import re
 from dataclasses import replace
 
 import pytest
 from colluding import run_channels
 from corpus import ATTACKS, CHANNELS, SAMPLE, SAMPLE_CHANNELS, SAMPLE_TRICKS, TRICKS
 from corpus.attack import HOST, does
-from corpus.trick import Work
+from corpus.trick import ROOT, Work
 from grading import MAX_CPU_S, MAX_LOCKS, Report, grade
 from harness import run
 from pairs import judge, run_tricks
@@ -55,6 +56,12 @@ def test_every_attack_has_a_name_of_its_own():
     every = (*ATTACKS, *TRICKS, *CHANNELS)
     assert len({attack.name for attack in every}) == len(every) >= 180
     assert all(attack.tries and attack.kind for attack in every)
+
+
+def test_the_readme_states_their_number():
+    """By the command that makes them all."""
+    (stated,) = re.findall(r"^make attacks +# (\d+) attacks:", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    assert int(stated) == len(ATTACKS) + len(TRICKS) + len(CHANNELS)
 
 
 def test_every_trick_is_code_in_a_released_notebook():

@@ -26,15 +26,15 @@ def wait_for_cpu_time(monkeypatch):
 
 @contextlib.contextmanager
 def notebooks():
-    """What makes a submission of cells, or of their sources, under a setup."""
+    """What makes a submission of cells, or of their sources, under a setup, on a budget or a fresh one."""
     with contextlib.ExitStack() as opened:
 
-        def make(*sources, **setup):
+        def make(*sources, budget=None, **setup):
             cells = [
                 source if isinstance(source, Cell) else Cell(f"cell {number}", source)
                 for number, source in enumerate(sources, 1)
             ]
-            made = open_submission(cells, Setup(**setup))
+            made = open_submission(cells, Setup(**setup), budget)
             opened.callback(made._session.stop)
             return made
 

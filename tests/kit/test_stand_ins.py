@@ -176,3 +176,22 @@ def test_a_grader_must_not_let_the_reference_answer_for_its_exercise(tmp_path):
         )
         with pytest.raises(GraderError, match=rf"expected a name of the exercises before double, got one .*{name}"):
             grade(tiny, tiny.notebook, "student_01")
+
+
+def test_threads_take_turns(notebook):
+    """A search may train its nets in threads; what they ask does not come between each other's answers."""
+
+    class Net:
+        def __init__(self, size):
+            self.params = {"W": np.zeros(size)}
+
+        def train(self, steps):
+            self.params = {"W": self.params["W"] + steps}
+
+    nb = notebook(
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def one(k):\n    net = Net(k + 1)\n    net.train(k)\n    return float(net.params['W'].sum())\n"
+        "def search():\n    with ThreadPoolExecutor(4) as pool:\n        return list(pool.map(one, range(40)))"
+    )
+    with nb.standing_in({"Net": Net}):
+        assert nb.search() == [k * (k + 1) for k in range(40)]

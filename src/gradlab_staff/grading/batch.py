@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gradlab_staff.course import Assignment, Course
-from gradlab_staff.errors import GraderError, GradlabError
+from gradlab_staff.errors import CourseError, DataError, GradlabError, SandboxError
 from gradlab_staff.grading.fingerprint import fingerprint_of_course
 from gradlab_staff.grading.grade import grade_notebook
 from gradlab_staff.grading.kept import Kept
@@ -35,7 +35,9 @@ __all__ = ["Graded", "grade_all", "grade_received", "match_received"]
 
 SPARE_S = 60.0
 """A worker that has used up its submission's wall time has so long to come to a verdict, before it is ended."""
-_NO_SCORE = "No score was written. Look at the notebook, and run it again."
+_NO_SCORE = "No score was written. Look at the notebook."
+_MACHINES = (OSError, SandboxError, CourseError, DataError)
+"""Errors of the machine or the course: told at once, and gone as soon as somebody has put that right."""
 _REMEDY = "Fix its permissions or free some space, and run it again."
 
 
@@ -101,24 +103,24 @@ def grade_received(assignment: Assignment, student: str, received: Received, opt
 
 
 def _called(worker: Worker, job: _Job) -> Graded:
-    """Have a worker grade; one that dies is tried once more, with what the first has left of time.
+    """Have a worker grade; one that dies is tried once more, with what the first has left of wall time.
 
-    Else a submission that takes its workers down at the last moment would cost twice what it may.
+    Else a submission that takes its workers down at the last moment would hold up the class twice as long as it may.
     """
     begun_s = time.monotonic()
     for tries_left in (1, 0):
-        spent_s = time.monotonic() - begun_s
-        limit_s = job.limits.wall_s + SPARE_S - spent_s
+        limit_s = job.limits.wall_s + SPARE_S - (time.monotonic() - begun_s)
         try:
-            return worker.call(grade_folder, replace(job, spent_s=spent_s), limit_s=limit_s, tries=1)
+            return worker.call(grade_folder, job, limit_s=limit_s, tries=1)
         except WorkerDiedError as error:
             if not tries_left:
                 return job.kept_failure(f"{error}, twice. {_NO_SCORE}")
+            job = replace(job, died_s=time.monotonic() - begun_s)
         except WorkerTimedOutError as error:
             return job.kept_failure(f"{error}. {_NO_SCORE}")
         except WorkerError as error:  # the machine's trouble, or the run is over
             if not tries_left:
-                return job.failed(f"{error}. {_NO_SCORE}")
+                return job.failed(f"{error}. {_NO_SCORE} Run it again.")
         except Exception as error:  # noqa: BLE001 (what one handed in must not end the class's grading)
             return job.failed(
                 f"expected a result, got {type(error).__name__}: {error}. No score was written. Run it again."
@@ -156,14 +158,14 @@ class _Job(_Plan):
     source: Received | tuple[Path, Path]
     """The private copy; or the folder that was handed in, and where to copy it."""
     id: str = field(default_factory=lambda: secrets.token_hex(8))
-    spent_s: float = 0.0
-    """How long a worker that died had it in hand."""
+    died_s: float = 0.0
+    """How long a worker that died had it in hand; 0 at the first try."""
 
     @property
     def budget(self) -> Budget:
-        """Return what this try may cost: of CPU time too, a worker that died may have used all that it had."""
+        """Return what this try may cost. What a dead worker used of CPU time nobody knows, and wall time bounds it."""
         budget = Budget.of(self.limits)
-        budget.spend(cpu_s=self.spent_s, wall_s=self.spent_s)
+        budget.spend(wall_s=self.died_s)
         return budget
 
     def receive(self, assignment: Assignment) -> Received:
@@ -189,12 +191,16 @@ class _Job(_Plan):
         """Return the same, and keep it for the next run."""
         failed = self.failed(why)
         Kept(Course(self.root).assignment(self.name), self.student).fail(self.id, failed.error)
-        return failed
+        return replace(failed, error=f"{failed.error} {self.again}")
 
     def failed_before(self, error: str) -> str:
         """Return what to say of a failure that was kept."""
-        again = f"gradlab grade {self.name} --student {shlex.quote(self.student)} --force"
-        return f"{error} Did not try it again: nothing has changed since that run. To try it again: {again}"
+        return f"{error} Did not try it again: nothing has changed since that run. {self.again}"
+
+    @property
+    def again(self) -> str:
+        """Return how to have it tried again."""
+        return f"To try it again: gradlab grade {self.name} --student {shlex.quote(self.student)} --force"
 
 
 def grade_folder(job: _Job) -> Graded:
@@ -209,7 +215,11 @@ def grade_folder(job: _Job) -> Graded:
     except OSError as error:
         return job.failed(f"expected to copy it, got: {error}. No score was written. {_REMEDY}")
     except Exception as error:  # noqa: BLE001 (an error of ours must neither cost a point nor stop the class)
-        return Graded(job.student, error=f"{type(error).__name__}: {error} (a fault of gradlab; please report it)")
+        return job.failed(_fault(error))
+
+
+def _fault(error: Exception) -> str:
+    return f"{type(error).__name__}: {error} (a fault of gradlab; please report it). No score was written."
 
 
 def _grade(assignment: Assignment, job: _Job) -> Graded:
@@ -218,24 +228,40 @@ def _grade(assignment: Assignment, job: _Job) -> Graded:
         return job.without_work(assignment, received)
     digest = hashlib.sha256(f"{job.judged_by} {received.digest}".encode()).hexdigest()
     kept = Kept(assignment, job.student)
+    if not job.force and (verdict := kept.verdict(digest)):
+        return Graded(
+            job.student, verdict, cached=True, notebook=match_received(assignment, received), received=received
+        )
     if not job.force and (error := kept.failure(digest)):
         return Graded(job.student, error=job.failed_before(error), cached=True, received=received)
-    verdict = None if job.force else kept.verdict(digest)
-    cached = verdict is not None
-    if verdict is None:
-        kept.begin(digest, job.id)
+    kept.begin(digest, job.id)
     try:
-        notebook = match_received(assignment, received)
-        if verdict is None:
-            options = replace(job.options, limits=job.limits)
-            found = grade_notebook(assignment, notebook, job.student, options, name=received.name, budget=job.budget)
-            verdict = replace(found, digest=digest)
-            kept.put(verdict)
-    except GraderError as error:
-        if not error.transient:
-            kept.fail(job.id, str(error))
+        return _graded_now(assignment, received, digest, job)
+    except _MACHINES:
         raise
-    return Graded(job.student, verdict, cached=cached, notebook=notebook, received=received)
+    except Exception as error:
+        if not getattr(error, "transient", False):
+            kept.fail(job.id, str(error) if isinstance(error, GradlabError) else job.failed(_fault(error)).error)
+        raise
+
+
+def _graded_now(assignment: Assignment, received: Received, digest: str, job: _Job) -> Graded:
+    """Return the verdict that is found out now, and keep it.
+
+    Where a worker died over the submission, and its time ran out in the second try, there is none: who has the machine
+    run out of memory may be another, and checks that had no time would cost this one its points.
+    """
+    notebook, budget = match_received(assignment, received), job.budget
+    options = replace(job.options, limits=job.limits)
+    found = grade_notebook(assignment, notebook, job.student, options, name=received.name, budget=budget)
+    if job.died_s and budget.used_up:
+        return job.kept_failure(
+            f"expected a verdict, but a worker process died after {job.died_s:.0f} s, and the second try used up what "
+            f"was left of the submission's {budget.what}. {_NO_SCORE}"
+        )
+    verdict = replace(found, digest=digest)
+    Kept(assignment, job.student).put(verdict)
+    return Graded(job.student, verdict, notebook=notebook, received=received)
 
 
 def match_received(assignment: Assignment, received: Received) -> Matched:

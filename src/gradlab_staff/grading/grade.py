@@ -58,7 +58,7 @@ def grade_notebook(assignment: Assignment, notebook: Matched, student: str, opti
         exercises=tuple(_exercises(run, causes)),
         warnings=(*run.warnings, *run.session.warnings, *unnamed),
         sandbox=run.session.protections,
-        cpu_s=round(run.session.cpu_s, 3),
+        cpu_s=round(run.budget.cpu_s - run.budget.left_cpu_s, 3),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,13 +64,17 @@ class Performed:
 
     def _describe(self, report: pytest.TestReport) -> None:
         report.outcome = "failed"
-        told = f"{self.notes.where}: {self.notes.message}"
-        if self.raised is not None and not self.notes.failed:
+        if self.broken and self.raised is not None:
             told = str(self.item.repr_failure(pytest.ExceptionInfo.from_exception(self.raised)))
-        # it quotes what came from the submission, and is read in a terminal
-        report.longrepr = clean(told)
-        if not self.broken:
-            report.sections.append((f"verdict: {self.result.outcome}", clean(self.result.message)))
+        else:  # where in the grader, and why: our own frames say nothing
+            told = f"{self.notes.where or self._place()}: {self.result.outcome}: {self.result.message}"
+        report.longrepr = clean(told)  # it quotes what came from the submission, and is read in a terminal
+
+    def _place(self) -> str:
+        """Return file and line of the grader where the exception came by."""
+        frames = traceback.extract_tb(self.raised.__traceback__ if self.raised else None)
+        lines = [frame.lineno for frame in frames if frame.filename == str(self.item.path)]
+        return f"{self.item.path.name}:{lines[-1]}" if lines else self.item.path.name
 
 
 def perform(item: pytest.Item, nextitem: pytest.Item | None, run: Run) -> Performed:

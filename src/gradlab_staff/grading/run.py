@@ -133,8 +133,7 @@ class Run:
         It has a sandbox of its own, and inputs that nobody can know from the first: what the first left behind in
         memory, files or processes is gone, and no answer from there fits.
         """
-        submission = open_submission(self.session.cells, self.session.setup)
-        submission._session.budget = self.session.budget
+        submission = open_submission(self.session.cells, self.session.setup, self.session.budget)
         seed = self._derived("second try", bits=SEED_BITS)
         second = replace(self, submission=submission, seed=seed, with_own=True, results={}, stood_in={}, kit_errors=[])
         submission.judged = self.results
@@ -222,9 +221,10 @@ class Run:
         self.session.request("seed", seed=self._derived(f"submission {name}"))
         np.random.seed(self._derived(f"reference {name}"))  # the reference's own draws, where it stands in
         self.submission._stand_ins.begin()
-        names = () if self.with_own else stood_in.names
-        reference = self.reference if names else None
-        trusted = {**{name: getattr(reference, name) for name in names}, **stood_in.dummies}
+        trusted: dict[str, Any] = {}
+        if not self.with_own:
+            reference = self.reference if stood_in.names else None
+            trusted = {**{name: getattr(reference, name) for name in stood_in.names}, **stood_in.dummies}
         with self.submission.standing_in(trusted, stood_in.calls), self.session.limited(limit_s):
             yield self.submission
 
@@ -248,8 +248,7 @@ def open_run(
         defined=template.functions,
         unsafe=options.unsafe_no_sandbox,
     )
-    submission = open_submission(planned.code, setup)
-    submission._session.budget = budget or Budget.of(setup.limits)
+    submission = open_submission(planned.code, setup, budget)
     warnings = (*((UNSAFE,) if setup.unsafe else ()), *notebook.warnings, *planned.warnings)
     seed = new_seed() if options.seed is None else options.seed
     return Run(assignment, submission, options, seed, warnings, unchanged=planned.unchanged)

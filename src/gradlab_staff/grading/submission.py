@@ -11,6 +11,7 @@ from typing import Any
 from gradlab_staff.grading.marks import CALLS
 from gradlab_staff.grading.standins import CALLS_OF_OBJECT, Call, StandIn, StandIns, public_methods
 from gradlab_staff.grading.verdict import CheckResult
+from gradlab_staff.sandbox.budget import Budget
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.remote import Remote
 from gradlab_staff.sandbox.session import CellToRun, Session
@@ -58,7 +59,13 @@ class Submission:
         return Remote(self._session, handle, "value")
 
     def borrow(self, name: str, *args: Any, limit_s: float = 3.0) -> Any:
-        """Return what a function of another exercise gives; None where it fails or hangs: that is not judged here."""
+        """Return what a function of another exercise gives; None where it fails or hangs: that is not judged here.
+
+        Raises
+        ------
+        HostTimedOutError
+            Where the time of the check, or of the submission, is used up.
+        """
         session = self._session
         if name in self._hung:
             return None
@@ -67,7 +74,9 @@ class Submission:
                 return session.request("call", target=session.request("name", name=name), args=list(args), kwargs={})
         except (SubmissionError, HostDiedError, TypeError):
             return None
-        except HostTimedOutError:
+        except HostTimedOutError as error:
+            if error.for_good or session.is_late:  # no fault of this name's
+                raise
             self._hung.add(name)
             return None
 
@@ -124,7 +133,10 @@ class Submission:
         )
 
 
-def open_submission(cells: Sequence[CellToRun], setup: Setup | None = None) -> Submission:
-    """Return a submission of these cells, with a session of its own; its host is started when it is first asked."""
+def open_submission(cells: Sequence[CellToRun], setup: Setup | None = None, budget: Budget | None = None) -> Submission:
+    """Return a submission of these cells, with a session of its own; its host is started when it is first asked.
+
+    The `budget` is what is left of another's on the same submission; a fresh one if there is none.
+    """
     stand_ins = StandIns()
-    return Submission(Session(cells, stand_ins, setup), stand_ins)
+    return Submission(Session(cells, stand_ins, setup, budget), stand_ins)

@@ -125,6 +125,7 @@ class Verdict:
     warnings: tuple[str, ...] = ()
     sandbox: str = ""
     cpu_s: float = 0.0
+    """CPU time of all that grading it took: sandboxes, second tries, the diagnosis, and the worker itself."""
     digest: str = ""
 
     @property

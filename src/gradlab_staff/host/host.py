@@ -14,6 +14,7 @@ import os
 import resource
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,9 @@ class StandIn:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cls = type(self)
-        made = cls._host.call_back(cls._id, "__init__", args, kwargs)  # type: ignore[attr-defined]
-        cls._host.adopt(self, made)  # type: ignore[attr-defined]
+        with cls._host.turn:  # type: ignore[attr-defined]
+            made = cls._host.call_back(cls._id, "__init__", args, kwargs)  # type: ignore[attr-defined]
+            cls._host.adopt(self, made)  # type: ignore[attr-defined]
 
 
 def _forwarder(host: Host, method: str) -> Any:
@@ -71,6 +73,7 @@ class Host:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
+        self.turn = threading.RLock()
         self.printed = Printed()
         self.namespace = new_namespace()
         self.cells = Cells(self.namespace, self._tell, outer=(HungUpError,))
@@ -136,12 +139,13 @@ class Host:
     # -- calls back ---
 
     def call_back(self, target: int, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the trusted side's answer to ``target.method(*args, **kwargs)``."""
-        self._send(
-            {"callback": target, "method": method, "args": list(args), "kwargs": kwargs, "states": self._states()}
-        )
-        while "op" in (message := self._receive()):
-            self._answer(message)
+        """Return the trusted side's answer to ``target.method(*args, **kwargs)``; students' threads take turns."""
+        with self.turn:
+            self._send(
+                {"callback": target, "method": method, "args": list(args), "kwargs": kwargs, "states": self._states()}
+            )
+            while "op" in (message := self._receive()):
+                self._answer(message)
         if "error" in message:
             raise RuntimeError(message["error"])
         for number, state in message.get("states", {}).items():

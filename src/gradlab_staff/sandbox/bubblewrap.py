@@ -109,12 +109,26 @@ def start_sandbox(setup: Setup) -> Sandbox:
     SandboxError
         Where bubblewrap is missing or may not build a sandbox here, unless the setup is unsafe.
     """
+    with contextlib.ExitStack() as given, contextlib.ExitStack() as failed:
+        sandbox = _start(setup, given, failed)
+        failed.pop_all()
+    _await_ready(sandbox)
+    return sandbox
+
+
+def _start(setup: Setup, given: contextlib.ExitStack, failed: contextlib.ExitStack) -> Sandbox:
+    """Start a host. What it inherits is closed with `given`; `failed` undoes everything else."""
     limits, unsafe = setup.limits, setup.unsafe
     seccomp = None if unsafe else seccomp_pipe()
     copies = {} if unsafe else _copies()
+    inherited = [*([] if seccomp is None else [seccomp]), *copies.values()]
+    for file in inherited:
+        given.callback(os.close, file)
     landlock = not unsafe and landlock_version() > 0
     around = [] if unsafe else _bubblewrap(setup, seccomp, copies)
     ours, theirs = socket.socketpair()
+    failed.callback(ours.close)
+    given.callback(theirs.close)
     uid = _next_uid() if os.getuid() == 0 and not unsafe else 0
     paths, name = ["/opt/gradlab", SITE, HOST_SITE], "gradlab_host"
     if unsafe:
@@ -123,26 +137,25 @@ def start_sandbox(setup: Setup) -> Sandbox:
     holds = {"uid": uid, "limits": limits.rlimits, "landlock": landlock, "last": last}
     code = BOOTSTRAP.format(paths=paths, host=name, own=HOST_SITE, fd=theirs.fileno(), **holds)
     scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True) if unsafe else None
+    if scratch:
+        failed.callback(scratch.cleanup)
     cgroup = best_cgroup(limits)
-    given = [*([] if seccomp is None else [seccomp]), *copies.values()]
+    if cgroup:
+        failed.callback(cgroup.remove)
     process = subprocess.Popen(
         [*(cgroup.joining if cgroup else ()), *around, _python(), "-I", "-S", "-c", code],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        pass_fds=[theirs.fileno(), *given],
+        pass_fds=[theirs.fileno(), *inherited],
         env=_environment(limits.threads),
         cwd=scratch.name if scratch else None,
         start_new_session=True,
     )
-    theirs.close()
-    for file in given:
-        os.close(file)
+    failed.callback(_kill, process)
     watchdog = Watchdog(process.pid, limits, lambda: _kill(process))
     filters = [*(["seccomp"] if seccomp is not None else []), *(["Landlock"] if landlock else [])]
-    sandbox = Sandbox(process, ours, cgroup, _protections(uid, cgroup, filters, unsafe), watchdog, scratch)
-    _await_ready(sandbox)
-    return sandbox
+    return Sandbox(process, ours, cgroup, _protections(uid, cgroup, filters, unsafe), watchdog, scratch)
 
 
 def _next_uid() -> int:

@@ -24,8 +24,10 @@ class Limit:
     """
 
     limit_s: float = float("inf")
-    begun_s: float = 0.0
+    begun_s: float = float("inf")
     begun_cpu_s: float = 0.0
+    outer: Limit | None = None
+    """What holds besides."""
 
     @property
     def wall_s(self) -> float:
@@ -34,12 +36,26 @@ class Limit:
 
     @cached_property
     def ends_s(self) -> float:
-        """Return when it is reached, by the monotonic clock."""
+        """Return when it is reached, by the monotonic clock, whatever holds besides."""
         return self.begun_s + self.wall_s
 
-    def exceeded(self, now_s: float, cpu_s: float) -> bool:
-        """Return whether the CPU time is used up; before so much wall time has passed, the excess is another's."""
-        return cpu_s - self.begun_cpu_s > self.limit_s <= now_s - self.begun_s
+    @cached_property
+    def first(self) -> Limit:
+        """Return the one that is reached first by the monotonic clock: this, or what holds besides."""
+        return self if self.outer is None else min(self, self.outer.first, key=lambda limit: limit.ends_s)
+
+    def is_over(self, now_s: float) -> bool:
+        """Return whether no wall time is left."""
+        return now_s >= self.first.ends_s
+
+    def used_up(self, now_s: float, cpu_s: float) -> Limit | None:
+        """Return the limit whose CPU time is used up: this, or what holds besides; None where neither is.
+
+        Before so much wall time has passed, the excess is another's.
+        """
+        if cpu_s - self.begun_cpu_s > self.limit_s <= now_s - self.begun_s:
+            return self
+        return None if self.outer is None else self.outer.used_up(now_s, cpu_s)
 
 
 @dataclass

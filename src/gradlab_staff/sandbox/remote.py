@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-__all__ = ["NOTHING", "Remote"]
+__all__ = ["NOTHING", "Remote", "without_nothing"]
 
 
 class Requests(Protocol):
@@ -34,8 +34,6 @@ class Remote:
         self._session.request("set", target=self, name=name, value=value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # what was wrong before is passed on as None: the call is made all the same, lest its absence tells
-        args = tuple(None if arg is NOTHING else arg for arg in args)
         return self._session.request("call", target=self, args=list(args), kwargs=kwargs)
 
     def __repr__(self) -> str:
@@ -60,3 +58,15 @@ class _Nothing:
 
 
 NOTHING: Any = _Nothing()
+
+
+def without_nothing(value: Any) -> Any:
+    """Return a value with None in the place of each `NOTHING` in it.
+
+    What was wrong before is passed on: the request is made all the same, lest its absence tells.
+    """
+    if value is NOTHING:
+        return None
+    if type(value) is dict:
+        return {key: without_nothing(part) for key, part in value.items()}
+    return type(value)(map(without_nothing, value)) if type(value) in (list, tuple) else value

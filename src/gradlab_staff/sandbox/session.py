@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import select
 import socket
 import time
@@ -12,30 +11,25 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gradlab_staff.course.magics import MAX_SOURCE_CHARS
 from gradlab_staff.host.codec import CodecError, TooLargeError
 from gradlab_staff.host.wire import HungUpError, receive, send
 from gradlab_staff.sandbox.alarm import AlarmError, alarm
 from gradlab_staff.sandbox.bubblewrap import Sandbox, start_sandbox
 from gradlab_staff.sandbox.budget import Budget, Limit
-from gradlab_staff.sandbox.cells import CellToRun, Failed, failures_in, place_in, places_before
+from gradlab_staff.sandbox.cells import Cells, CellToRun, place_in
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError, submission_error
 from gradlab_staff.sandbox.meter import SLICE_S, Meter
-from gradlab_staff.sandbox.remote import Remote
+from gradlab_staff.sandbox.remote import Remote, without_nothing
 from gradlab_staff.sandbox.setup import Setup
 from gradlab_staff.text import clean
 
-__all__ = ["CellToRun", "NoPeer", "Peer", "Session"]
+__all__ = ["CellToRun", "Peer", "Session"]
 
 REQUEST_S = 60.0
 """CPU time of a request that no check has set a limit for."""
-BAD_CELLS = 3
-"""After so many cells that hung or ended the process, others of the student's own get less time; after twice as many,
-none."""
-AFTER_BAD_S = 3.0
-_LATE = ("NameError", "ModuleNotFoundError", "FileNotFoundError")
-"""How a statement fails that may need a cell further down: it is tried again after that."""
-_QUOTED = re.compile(r"'(\w+)'")
+HOUSEKEEPING_S = 5.0
+"""The same, of a request that makes the host ready for a check, or tidies up: none takes long, unless it is made to."""
+_HOUSEKEEPING = ("seed", "stand_in", "cover", "uncover", "keep")
 NESTED_CALLS = 8
 _ANSWERING = ("call", "get", "set")
 """The requests that run what the grader asked for. While a cell runs, or the host is made ready for a check, nothing is
@@ -71,37 +65,18 @@ class Peer(Protocol):
         """Give the trusted objects what the sandbox has changed of their state."""
 
 
-class NoPeer:
-    """A trusted side without objects that the sandbox may know."""
-
-    def token(self, value: Any) -> list[Any]:
-        """Refuse: raise `CodecError`."""
-        raise CodecError(f"expected plain data, got {type(value).__name__}")
-
-    def thing(self, token: list[Any]) -> Any:
-        """Refuse: raise `CodecError`."""
-        raise CodecError("expected an object's number, got something else")
-
-    def call_back(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Refuse: raise `RuntimeError`."""
-        raise RuntimeError("nothing may be called back now")
-
-    def synchronise(self, states: Any) -> None:
-        """Do nothing: there is no state."""
-
-
 class Session:
     """The host of one submission. Requests go to a running host; a dead one is replaced, and its cells run again."""
 
     def __init__(
         self,
         cells: Sequence[CellToRun],
-        peer: Peer | None = None,
+        peer: Peer,
         setup: Setup | None = None,
         budget: Budget | None = None,
     ) -> None:
         self.cells = tuple(cells)
-        self.peer = peer or NoPeer()
+        self.peer = peer
         self.setup = setup or Setup()
         self.budget = budget or Budget.of(self.setup.limits)
         self.sandbox: Sandbox | None = None
@@ -112,14 +87,12 @@ class Session:
         self.cpu_s = 0.0
         """The CPU time of all its hosts so far, read from outside."""
         self.cell_s = self.setup.limits.cell_s
-        self._ends: dict[int, int] = {}
-        """Of the cells, by their numbers, that hung or ended the process: how many of their statements are run."""
-        self._not_again: set[int] = set()
-        """The cells that hung or ended the process when they were tried again: they are not tried again any more."""
-        self._at = (0, 0)
+        self._cells = Cells(self.cells, self.setup, self._warn)
         self._reported: set[str] = set()
         self._depth = 0
         self._limit = Limit()
+        self._apart_s = self._apart_cpu_s = 0.0
+        """What starting hosts and running their cells has taken: the clocks of limits stood still meanwhile."""
         self._meter: Meter | None = None
         self._poll, self._event = select.poll(), _READ
 
@@ -135,18 +108,39 @@ class Session:
         SandboxError
             Where no sandbox can be built here.
         """
-        while self.sandbox is None:
-            self.check_budget()
-            with self.budget.running():
-                self.sandbox = start_sandbox(self.setup)
-            self._meter = Meter(self.sandbox.process.pid, self.sandbox.cgroup)
-            self._attend(self.sandbox.connection)
-            self._event = _READ
-            self.protections = self.sandbox.protections
-            self.generation += 1
-            with self.limited(REQUEST_S):
-                self._lay_files()
-            self._run_cells()
+        if self.sandbox is None:
+            with self._apart():
+                while self.sandbox is None:
+                    self._start_host()
+
+    def _start_host(self) -> None:
+        self.check_budget()
+        with self.budget.running():
+            self.sandbox = start_sandbox(self.setup)
+        self._meter = Meter(self.sandbox.process.pid, self.sandbox.cgroup)
+        self._attend(self.sandbox.connection)
+        self._event = _READ
+        self.protections = self.sandbox.protections
+        self.generation += 1
+        with self.limited(REQUEST_S):
+            self._lay_files()
+        self._cells.run(self._run_cell, self.cell_s)
+
+    @contextlib.contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Have what the block uses count to no limit around it: a check pays for no host that ended in it.
+
+        The budget counts it all the same.
+        """
+        outer, begun_s, begun_cpu_s = self._limit, time.monotonic(), self.cpu_s
+        self._limit = Limit()
+        try:
+            yield
+        finally:
+            self._read_meter()
+            self._apart_s += time.monotonic() - begun_s
+            self._apart_cpu_s += self.cpu_s - begun_cpu_s
+            self._limit = outer
 
     def _attend(self, connection: socket.socket) -> None:
         """Wait for answers on a connection from now on."""
@@ -176,13 +170,26 @@ class Session:
 
     @contextlib.contextmanager
     def limited(self, limit_s: float) -> Iterator[None]:
-        """Hold the requests of the block to `limit_s` of the sandbox's CPU time, and to a multiple of wall time."""
+        """Hold the requests of the block to `limit_s` of the sandbox's CPU time, and to a multiple of wall time.
+
+        What holds around it holds in it, too.
+        """
         outer = self._limit
-        self._limit = Limit(limit_s, time.monotonic(), self.cpu_s)
+        self._limit = Limit(limit_s, *self._used_s, outer)
         try:
             yield
         finally:
             self._limit = outer
+
+    @property
+    def is_late(self) -> bool:
+        """Return whether what holds now is used up: then the next request times out as well."""
+        return self._limit.used_up(*self._used_s) is not None or self._limit.is_over(self._used_s[0])
+
+    @property
+    def _used_s(self) -> tuple[float, float]:
+        """Return the clocks of limits, in seconds: the monotonic one and the sandbox's CPU time, without `_apart`."""
+        return time.monotonic() - self._apart_s, self.cpu_s - self._apart_cpu_s
 
     def _lay_files(self) -> None:
         """Lay what was handed in beside the notebook into the working folder, and let the cells import it."""
@@ -194,90 +201,9 @@ class Session:
                 self._warn(f"{path}: expected to lay it beside the notebook, got {got}. Skipped it.")
         self._request({"op": "open"})
 
-    def _run_cells(self) -> None:
-        again = {number: failed for number in range(len(self.cells)) if (failed := self._run_cell(number))}
-        for number, failed in again.items():
-            self._run_cell(number, failed)
-            id = self.cells[number].id
-            for other in range(number + 1, len(self.cells)) if id else ():
-                if self.cells[other].id == id and other not in again:
-                    self._run_cell(other)  # once more: its definitions come last and count
-
-    def _run_cell(self, number: int, repeated: Sequence[int] = ()) -> list[int]:
-        """Run a cell, or `repeated` some of its statements; return those to try again after the cells below it."""
-        if self.sandbox is None:
-            return []
-        cell = self.cells[number]
-        bad = len(self._ends) >= BAD_CELLS and not cell.id
-        limit_s = min(self.cell_s, AFTER_BAD_S) if bad else self.cell_s
-        self._at = 0, 0
-        try:
-            only = places_before(repeated or cell.only, self._ends.get(number))
-            keeps = sorted(self.setup.defined) if cell.kind == "own" else []
-            request = {"label": cell.label, "source": cell.source, "kind": str(cell.kind), "keeps": keeps}
-            with self.limited(limit_s):
-                answer = self._request({"op": "run", "only": only, **request})
-            failed, missing = failures_in(answer)
-            self._report_missing(cell, missing)
-            late = any(one.error.kind in _LATE for one in failed)
-            if late and not repeated and number not in self._not_again:
-                return [one.place for one in failed]
-            self._report(cell, [one for one in failed if not one.error.stub])
-        except SubmissionError as error:
-            self._warn(f"{cell.label}: {error.kind}: {error.message}. Skipped the cell.")
-        except HostTimedOutError as error:
-            if error.for_good:  # no fault of this cell's alone
-                raise
-            self._end(number, f"did not end within {error.within}", again=bool(repeated))
-        except HostDiedError as error:
-            why = f" ({error})" if error.limit_exceeded else ""
-            self._end(number, f"ended the process that ran it{why}", again=bool(repeated))
-        return []
-
-    def _report_missing(self, cell: CellToRun, missing: Sequence[str]) -> None:
-        """Warn of what a module beside the notebook imports and grading has not."""
-        for text in missing:
-            self._warn(f"{cell.label}: {text}. Went on without it. Grading has {self.setup.packages.listed}.")
-
-    def _report(self, cell: CellToRun, failed: Sequence[Failed]) -> None:
-        """Warn of the statements of a cell that failed: of the first, with its reason, and where the others are."""
-        if not failed:
-            return
-        first, *others = failed
-        reason = ": ".join(filter(None, (first.error.kind, first.error.message))).removesuffix(".")
-        if first.error.kind == "NameError" and (name := _QUOTED.search(reason)) and name[1] in self.setup.shown:
-            reason += " (a demonstration defines it, and grading runs none that no solution needs)"
-        has = f" Grading has {self.setup.packages.listed}." if first.error.kind == "ModuleNotFoundError" else ""
-        lines = ", ".join(dict.fromkeys(str(other.line) for other in others if other.line != first.line))
-        more = f" Also skipped, line{'s' * (',' in lines)} {lines}: what failed there." if lines else ""
-        self._warn(f"{cell.label}, line {first.line}: {reason}. Skipped this statement.{has}{more}")
-
-    def _end(self, number: int, what: str, *, again: bool) -> None:
-        """Leave out the statement of a cell that hung or ended the process, and what comes after it in the cell.
-
-        Where it did so when it was tried again, it is not any more. Which statement it was, the host says: it is
-        believed as long as fewer are left each time.
-        """
-        cell, (place, line) = self.cells[number], self._at
-        where = f", line {line}" if line else ""
-        if again:
-            self._not_again.add(number)
-            self._warn(
-                f"{cell.label}{where}: {what} when it was tried again, after the cells below. Did not repeat it."
-            )
-            return
-        self._ends[number] = place if place < self._ends.get(number, MAX_SOURCE_CHARS) else 0
-        self._warn(f"{cell.label}{where}: {what}. Skipped the cell from there on.")
-        if len(self._ends) >= 2 * BAD_CELLS:
-            later = [
-                other
-                for other in range(number + 1, len(self.cells))
-                if not self.cells[other].id and other not in self._ends
-            ]
-            if later:
-                labels = ", ".join(self.cells[other].label for other in later)
-                self._warn(f"{labels}: skipped too, after {2 * BAD_CELLS} cells that hung or ended the process.")
-            self._ends |= dict.fromkeys(later, 0)
+    def _run_cell(self, message: dict[str, Any], limit_s: float) -> Any:
+        with self.limited(limit_s):
+            return self._request(message)
 
     def _warn(self, text: str) -> None:
         if text not in self._reported:
@@ -297,10 +223,10 @@ class Session:
             Where no answer came; the next request goes to a fresh host.
         """
         self.start()
-        if self._limit.limit_s < float("inf"):
-            return self._request({"op": op, **fields})
-        with self.limited(REQUEST_S):
-            return self._request({"op": op, **fields})
+        if self._limit.limit_s < float("inf") and op not in _HOUSEKEEPING:
+            return self._request({"op": op, **without_nothing(fields)})
+        with self.limited(HOUSEKEEPING_S if op in _HOUSEKEEPING else REQUEST_S):
+            return self._request({"op": op, **without_nothing(fields)})
 
     def _request(self, message: dict[str, Any]) -> Any:
         if self._depth >= NESTED_CALLS:
@@ -312,7 +238,7 @@ class Session:
             while True:
                 reply = self._receive()
                 if "at" in reply:
-                    self._at = place_in(reply["at"])
+                    self._cells.at = place_in(reply["at"])
                 elif "callback" in reply and message["op"] not in _ANSWERING:
                     self._send({"error": "RuntimeError: there is nothing to ask now"})
                 elif "callback" in reply:
@@ -381,12 +307,13 @@ class Session:
     @property
     def _ends_s(self) -> float:
         """Return when no answer is waited for any more, by the monotonic clock."""
-        return min(self._limit.ends_s, self.budget.ends_s)
+        return min(self._limit.first.ends_s + self._apart_s, self.budget.ends_s)
 
     def _late(self) -> HostTimedOutError:
         """Return that wall time is used up, and whose."""
-        if time.monotonic() >= self._limit.ends_s:
-            return HostTimedOutError(within=f"{self._limit.wall_s:g} s")
+        first = self._limit.first
+        if self._used_s[0] >= first.ends_s:
+            return HostTimedOutError(within=f"{first.wall_s:g} s")
         return HostTimedOutError()
 
     def _ready(self, event: int) -> socket.socket:
@@ -405,8 +332,8 @@ class Session:
             if self._meter is None or self._meter.is_due(now_s):
                 self._read_meter()
                 self.check_budget()
-                if self._limit.exceeded(now_s, self.cpu_s):
-                    raise HostTimedOutError(within=f"{self._limit.limit_s:g} s of CPU time")
+                if limit := self._limit.used_up(*self._used_s):
+                    raise HostTimedOutError(within=f"{limit.limit_s:g} s of CPU time")
             left_s = self._ends_s - now_s
             if left_s <= 0:
                 self.check_budget()

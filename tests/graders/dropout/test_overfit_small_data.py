@@ -69,9 +69,12 @@ def test_the_loss_falls(submission, reference, rng):
     expect(falls, f"loss: expected it to fall in 20 epochs, it went from {losses[0]:.3g} to {losses[-1]:.3g}.")
 
 
-@weight(1, needs=("test_the_loss_falls",))
+@weight(1, needs=("test_the_loss_falls", "test_overfits"))
 def test_numbers(submission, rng):
-    """overfit_learning_rate and overfit_weight_scale are positive numbers."""
+    """overfit_learning_rate and overfit_weight_scale are positive numbers: it counts where they are good ones.
+
+    The loss falls a little with numbers that nobody has tried, too.
+    """
     for name, value in zip(("overfit_learning_rate", "overfit_weight_scale"), chosen(submission), strict=True):
         expect(value > 0, f"{name}: expected a positive number, got {value:g}.")
 

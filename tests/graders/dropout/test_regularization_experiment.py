@@ -58,10 +58,9 @@ def experiment(submission, data, expected, **options):
     same = len(solvers) == len(expected) and set(solvers) == set(expected)
     keys = " and ".join(f"{p:g}" for p in expected)
     expect(same, f"the result's keys: expected {keys}, the dropouts that were asked for, got {len(solvers)} others.")
-    solvers = entries(solvers, "regularization_experiment", expected)
-    solvers = {p: solvers[p] for p in expected}  # by the keys that were asked for: 1, True and 1 + 0j are one key
-    for p, solver in solvers.items():
-        instance(solver, f"the solver of dropout {p:g}")
+    # by the keys that were asked for: 1, True and 1 + 0j are one key
+    solvers = {p: instance(solvers.get(p), f"the solver of dropout {p:g}") for p in expected}
+    for solver in solvers.values():
         net_of(solver)
     return solvers
 

@@ -108,11 +108,12 @@ def softmax_loss(scores, X, y):
 
 class Drift:
     """A model whose one parameter moves by the same amount each step. It is at its best at the first of `peaks`, and
-    better than around it at the others."""
+    better than around it at the others. It is never right for the last `never` of a part."""
 
-    def __init__(self, data, peaks):
+    def __init__(self, data, peaks, never):
         self.params = {"w": np.zeros(2)}
         self.peaks = peaks
+        self.never = never
         self.log = Log(data)
 
     def loss(self, X, y=None):
@@ -124,7 +125,11 @@ class Drift:
             return 1.0, {"w": -np.ones(2)}
         # the further from a peak, the fewer examples are right: the first few of each part
         total = len(self.log.data[f"y_{part}"]) if part != "other" else 1
-        good = total - round(min(abs(float(w[0]) - peak) * 2 + 3 * place for place, peak in enumerate(self.peaks)))
+        good = (
+            total
+            - self.never
+            - round(min(abs(float(w[0]) - peak) * 2 + 3 * place for place, peak in enumerate(self.peaks)))
+        )
         labels = self.log.data[f"y_{part}"][rows] if part != "other" else np.zeros(len(rows), int)
         answer = np.where(np.array(rows) < good, labels, (labels + 1) % 3)
         right = int((answer == labels).sum())
@@ -489,34 +494,52 @@ def test_update_rule_as_a_function(submission, reference, rng):
 # --- Best parameters -----------------------------------------------------------------------------------
 
 
+@dataclass
+class Drifted:
+    """A run of six epochs of four steps of a size that is drawn, at its best after the first of some epochs."""
+
+    model: Drift
+    run: Run
+    best_w: float
+    best_val_acc: float
+    rate: float
+
+
 def drift(submission, rng, *epochs):
-    """A run of six epochs of four steps of 0.5, at its best on the validation set after the first of `epochs`."""
-    data = make_data(rng)
-    model = Drift(data, peaks=[2.0 * epoch for epoch in epochs])
-    return model, train(submission, rng, model, data, num_epochs=6, optim_config={"learning_rate": 0.5})
+    data, rate, never = make_data(rng), float(rng.uniform(0.4, 0.6)), int(rng.integers(1, 7))
+    model = Drift(data, [4 * rate * epoch for epoch in epochs], never)
+    run = train(submission, rng, model, data, num_epochs=6, optim_config={"learning_rate": rate})
+    return Drifted(model, run, 4 * rate * epochs[0], 1 - never / len(data["y_val"]), rate)
 
 
 @weight(1.5, needs=STEPS)
 def test_best_parameters(submission, rng):
     """best_params is a copy of the parameters with the highest validation accuracy, whenever that was."""
     for epochs in ((3,), (5,), (6,), (0.25,), (2, 5)):
-        _, run = drift(submission, rng, *epochs)
-        best = entries(run.solver.best_params, "best_params", ["w"])
+        drifted = drift(submission, rng, *epochs)
+        solver = drifted.run.solver
+        best = entries(solver.best_params, "best_params", ["w"])
         when = "the first iteration" if epochs[0] < 1 else f"{epochs[0]} of 6 epochs"
         again = f", nearly as good after {epochs[1]}" if len(epochs) > 1 else ""
         what = f"best_params['w'], best after {when}{again}"
-        expect_close(best["w"], np.full(2, 2.0 * epochs[0]), what, rtol=1e-9)
-        expect_close(run.solver.best_val_acc, 1.0, "best_val_acc", rtol=1e-9)
+        steps = array(best["w"], what="best_params['w']") / drifted.rate
+        observe(**{f"steps of {what}": np.round(steps, 6)})
+        expect_close(best["w"], np.full(2, drifted.best_w), what, rtol=1e-9, evidence=False)
+        expect_close(solver.best_val_acc, drifted.best_val_acc, "best_val_acc", rtol=1e-9)
 
 
 @weight(1, needs=STEPS)
 def test_model_gets_the_best_parameters(submission, rng):
     """When training ends, the model has the best parameters, not the last ones."""
-    model, run = drift(submission, rng, 3)
+    drifted = drift(submission, rng, 3)
+    model = drifted.model
     del model.log.steps[:]
     # a second solver asks the model for a loss: what it starts from is what the first one left
-    train(submission, rng, model, run.data, num_epochs=1)
-    expect_close(model.log.steps[0].params["w"], np.full(2, 6.0), "the model's 'w' after training", rtol=1e-9)
+    train(submission, rng, model, drifted.run.data, num_epochs=1)
+    left = model.log.steps[0].params["w"]
+    observe(steps=np.round(left / drifted.rate, 6))
+    what = "the model's 'w' after training"
+    expect_close(left, np.full(2, drifted.best_w), what, rtol=1e-9, evidence=False)
 
 
 @weight(0.5, needs=STEPS)

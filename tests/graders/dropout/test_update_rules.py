@@ -5,7 +5,22 @@ Accepted: epsilon inside or outside the square root, Adam's t counted from 0 or 
 
 import numpy as np
 
-from gradlab_staff.grading import array, entries, expect, expect_close, expect_one_of, function, number, unpack, weight
+from gradlab_staff.grading import (
+    alignment,
+    array,
+    attempt,
+    entries,
+    expect,
+    expect_close,
+    expect_one_of,
+    function,
+    number,
+    observe,
+    unpack,
+    weight,
+)
+
+MEMORY = ("test_steps_follow",)
 
 # --- The rules, in each form that is right -------------------------------------------------------------
 
@@ -94,7 +109,7 @@ def several(rng, shape=(4, 3), count=5):
 # --- Momentum ------------------------------------------------------------------------------------------
 
 
-@weight(1.5)
+@weight(1.5, needs=MEMORY)
 def test_momentum_from_defaults(submission, rng):
     """sgd_momentum without a config makes five right steps with the default rates."""
     w, grads = several(rng)
@@ -102,7 +117,7 @@ def test_momentum_from_defaults(submission, rng):
     expect_close(steps, np.stack(momentum_steps(grads)), "changes of w by sgd_momentum", rtol=1e-6)
 
 
-@weight(1)
+@weight(1, needs=MEMORY)
 def test_momentum_with_config(submission, rng):
     """sgd_momentum takes learning rate, momentum and velocity from the config."""
     w, grads = several(rng)
@@ -111,7 +126,7 @@ def test_momentum_with_config(submission, rng):
     expect_close(steps, np.stack(momentum_steps(grads, **config)), "changes of w by sgd_momentum", rtol=1e-6)
 
 
-@weight(0.5)
+@weight(0.5, needs=MEMORY)
 def test_momentum_keeps_its_velocity(submission, rng):
     """sgd_momentum leaves the new velocity in the config."""
     w, grads = several(rng, count=2)
@@ -123,7 +138,7 @@ def test_momentum_keeps_its_velocity(submission, rng):
 # --- RMSProp -------------------------------------------------------------------------------------------
 
 
-@weight(1.5)
+@weight(1.5, needs=MEMORY)
 def test_rmsprop_from_defaults(submission, rng):
     """rmsprop without a config makes five right steps with the default rates."""
     w, grads = several(rng)
@@ -131,7 +146,7 @@ def test_rmsprop_from_defaults(submission, rng):
     expect_one_of(steps, rmsprop_forms(grads), "changes of w by rmsprop", rtol=1e-6)
 
 
-@weight(1)
+@weight(1, needs=MEMORY)
 def test_rmsprop_with_config(submission, rng):
     """rmsprop takes learning rate, decay rate and cache from the config."""
     w, grads = several(rng)
@@ -140,7 +155,7 @@ def test_rmsprop_with_config(submission, rng):
     expect_one_of(steps, rmsprop_forms(grads, **config), "changes of w by rmsprop", rtol=1e-6)
 
 
-@weight(0.5)
+@weight(0.5, needs=MEMORY)
 def test_rmsprop_epsilon(submission, rng):
     """rmsprop takes epsilon from the config, 1e-8 if there is none; a zero gradient makes no step."""
     w, grads = several(rng)
@@ -152,7 +167,7 @@ def test_rmsprop_epsilon(submission, rng):
     expect_one_of(steps, rmsprop_forms(tiny), "changes of w for tiny gradients", rtol=1e-5, atol=1e-12)
 
 
-@weight(0.5)
+@weight(0.5, needs=MEMORY)
 def test_rmsprop_keeps_its_cache(submission, rng):
     """rmsprop leaves the new cache in the config."""
     w, grads = several(rng, count=2)
@@ -164,7 +179,7 @@ def test_rmsprop_keeps_its_cache(submission, rng):
 # --- Adam ----------------------------------------------------------------------------------------------
 
 
-@weight(1)
+@weight(1, needs=MEMORY)
 def test_adam_first_step(submission, rng):
     """adam's first step is corrected for starting from zero: every entry moves by almost the learning rate."""
     w, grads = several(rng, count=1)
@@ -172,7 +187,7 @@ def test_adam_first_step(submission, rng):
     expect_one_of(steps, adam_forms(grads), "change of w at adam's first step", rtol=1e-6)
 
 
-@weight(1)
+@weight(1, needs=MEMORY)
 def test_adam_from_defaults(submission, rng):
     """adam without a config makes six right steps with the default rates."""
     w, grads = several(rng, count=6)
@@ -180,7 +195,7 @@ def test_adam_from_defaults(submission, rng):
     expect_one_of(steps, adam_forms(grads), "changes of w by adam", rtol=1e-6)
 
 
-@weight(1)
+@weight(1, needs=MEMORY)
 def test_adam_with_config(submission, rng):
     """adam takes learning rate, betas, m, v and t from the config."""
     w, grads = several(rng)
@@ -191,7 +206,7 @@ def test_adam_with_config(submission, rng):
     expect_one_of(steps, adam_forms(grads, counts=(0, 1), **config), "changes of w by adam", rtol=1e-6)
 
 
-@weight(0.5)
+@weight(0.5, needs=MEMORY)
 def test_adam_epsilon(submission, rng):
     """adam takes epsilon from the config, 1e-8 if there is none; a zero gradient makes no step."""
     w, grads = several(rng)
@@ -204,7 +219,7 @@ def test_adam_epsilon(submission, rng):
     expect_close(steps, np.zeros_like(steps), "change of w for a zero gradient")
 
 
-@weight(0.5)
+@weight(0.5, needs=MEMORY)
 def test_adam_keeps_its_state(submission, rng):
     """adam leaves the new m, v and t in the config."""
     w, grads = several(rng, count=3)
@@ -245,13 +260,13 @@ def halved(rule, rng, forms):
     return np.stack([first[0], second[0]]), forms(grads)
 
 
-@weight(0.5)
+@weight(0.5, needs=MEMORY)
 def test_momentum_of_two_parameters(submission, rng):
     """sgd_momentum keeps all its memory in the config: two parameters of any shape do not disturb each other."""
     in_turns(submission.sgd_momentum, rng, lambda grads: [np.stack(momentum_steps(grads))])
 
 
-@weight(0.5)
+@weight(0.5, needs=MEMORY)
 def test_rmsprop_of_two_parameters(submission, rng):
     """rmsprop keeps all its memory in the config: two parameters of any shape, and a learning rate that is halved."""
     in_turns(submission.rmsprop, rng, rmsprop_forms)
@@ -259,7 +274,7 @@ def test_rmsprop_of_two_parameters(submission, rng):
     expect_one_of(got, [form * [[[1.0]], [[0.5]]] for form in forms], "changes of w, learning rate halved", rtol=1e-6)
 
 
-@weight(0.5)
+@weight(0.5, needs=MEMORY)
 def test_adam_of_two_parameters(submission, rng):
     """adam keeps all its memory in the config: two parameters of any shape, and a learning rate that is halved."""
     in_turns(submission.adam, rng, adam_forms)
@@ -267,7 +282,7 @@ def test_adam_of_two_parameters(submission, rng):
     expect_one_of(got, [form * [[[1.0]], [[0.5]]] for form in forms], "changes of w, learning rate halved", rtol=1e-6)
 
 
-@weight(0.5)
+@weight(0.5, needs=MEMORY)
 def test_single_precision(submission, rng):
     """All three rules work with weights in single precision (float32)."""
     w, grads = several(rng, count=2)
@@ -283,3 +298,34 @@ def test_single_precision(submission, rng):
         expect_one_of(
             run(getattr(submission, name), w, grads)[0], forms, f"changes of w by {name}", rtol=1e-3, atol=1e-6
         )
+
+
+# --- Is there a rule? Last, lest a memory of it disturbs the others ------------------------------------
+
+
+def follows(rule, w, grads, right):
+    """Whether the steps follow from all gradients so far, as those of a rule do: more than a constant's or a sign's.
+
+    The part that a step has in common with the sign of its own gradient, and with the gradient, is taken off.
+    """
+    came = run(rule, w, grads)[0]
+    return alignment(left_over(came, grads), left_over(right, grads)) > 0.3
+
+
+def left_over(steps, grads):
+    """What is left of steps less what their own gradients and signs explain."""
+    own = np.stack([np.stack(grads).ravel(), np.sign(np.stack(grads)).ravel()], axis=1)
+    return steps.ravel() - own @ np.linalg.lstsq(own, steps.ravel(), rcond=None)[0]
+
+
+@weight(0.2)
+def test_steps_follow(submission, rng):
+    """The steps of one rule at least follow from the gradients before, and not from the last one alone.
+
+    A rule that raises is none.
+    """
+    w, grads = several(rng, count=20)
+    right = {"sgd_momentum": momentum_steps(grads), "rmsprop": rmsprop_steps(grads), "adam": adam_steps(grads)}
+    found = [attempt(follows, getattr(submission, name), w, grads, np.stack(steps))[0] for name, steps in right.items()]
+    observe(follows=any(found))
+    expect(any(found), "the rules: expected steps that follow from all gradients so far, got none such.")

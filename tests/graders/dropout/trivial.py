@@ -21,6 +21,52 @@ def adam(w, dw, config=None):
 """
 
 
+@trivial(exercise="update_rules")
+def by_the_sign() -> str:
+    """Steps of one size, along the sign of the gradient."""
+    return """
+def sgd_momentum(w, dw, config=None):
+    config = {} if config is None else config
+    return w - config.setdefault("learning_rate", 1e-2) * dw, config
+
+
+def rmsprop(w, dw, config=None):
+    config = {} if config is None else config
+    return w - config.setdefault("learning_rate", 1e-2) * np.sign(dw), config
+
+
+def adam(w, dw, config=None):
+    config = {} if config is None else config
+    return w - config.setdefault("learning_rate", 1e-3) * np.sign(dw), config
+"""
+
+
+@trivial(exercise="overfit_small_data")
+def usual_numbers() -> str:
+    """Numbers that stand in many examples, as they are."""
+    return """
+overfit_learning_rate = 1e-3
+overfit_weight_scale = 1e-2
+"""
+
+
+@trivial(exercise="fully_connected_net")
+def parameters_alone() -> str:
+    """Parameters that are right at the start, and no pass."""
+    return """
+class FullyConnectedNet:
+    def __init__(self, hidden_dims, input_dim=3 * 32 * 32, num_classes=10, dropout=1, reg=0.0, weight_scale=1e-2,
+                 dtype=np.float32, seed=None):
+        dims, self.params = [input_dim, *hidden_dims, num_classes], {}
+        for layer in range(1, len(dims)):
+            W = weight_scale * np.random.randn(dims[layer - 1], dims[layer])
+            self.params[f"W{layer}"], self.params[f"b{layer}"] = W.astype(dtype), np.zeros(dims[layer], dtype)
+
+    def loss(self, X, y=None):
+        raise ValueError("later")
+"""
+
+
 _STEPS = "self.model.params[name], self.optim_configs[name] = self.update_rule(w, grads[name], config)"
 _MEASURED = "return float(np.mean(np.concatenate(predicted) == y))"
 

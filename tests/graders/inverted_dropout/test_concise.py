@@ -11,6 +11,7 @@ import numpy as np
 
 from gradlab_staff.grading import (
     about,
+    alignment,
     array,
     entries,
     expect,
@@ -22,6 +23,8 @@ from gradlab_staff.grading import (
     unpack,
     weight,
 )
+
+ANSWERS = ("test_scores_follow",)
 
 NAMES = ("W1", "b1", "W2", "b2", "W3", "b3")
 
@@ -57,7 +60,34 @@ def glass_params(rng, units):
     return params | {f"b{i}": rng.uniform(0.5, 2.0, units) for i in (1, 2, 3)}
 
 
-@weight(2)
+@weight(0.2)
+def test_scores_follow(submission, rng):
+    """The scores follow from images and parameters, and there is more to them than Dense: ReLU or dropout, somewhere.
+
+    Numbers that do not depend on both have 0.05 in common with the right ones, scores with a slip more than 0.3. Layers
+    of Dense alone are affine: the scores of the mean of two images are the mean of theirs, in training as without.
+    """
+    net, _ = build(submission, sizes=(20, 30, 25, 10))
+    net.params = params = make_params(rng, (20, 30, 25, 10))
+    X = rng.standard_normal((100, 20))
+    got = array(net(X), (100, 10), "scores")
+    alike = alignment(centred(got), centred(plain_scores(X, params)))
+    middle = (got[::2] + got[1::2]) / 2
+    more = not np.allclose(array(net((X[::2] + X[1::2]) / 2), (50, 10), "scores"), middle, rtol=1e-3)
+    if not more:
+        more = not np.allclose(array(net(X, training=True), (100, 10), "scores in training"), got, rtol=1e-3)
+    observe(follows=bool(alike > 0.2), more=more)
+    expect(alike > 0.2, "scores: expected those of these images and parameters, got what has little to do with them.")
+    expect(more, "scores: expected ReLU and dropout between the layers of Dense, got those of Dense alone.")
+
+
+def centred(scores):
+    """Scores less the mean of each image and of each class: what is left depends on both."""
+    scores = scores - scores.mean(axis=1, keepdims=True)
+    return scores - scores.mean(axis=0)
+
+
+@weight(2, needs=ANSWERS)
 def test_parameters(submission, rng):
     """Unless told otherwise the net is 784 – 256 – 256 – 10; other sizes are taken as told; biases start at 0.
 
@@ -81,7 +111,7 @@ def judge_start(params, when):
         expect(fits, f"{name} at the start{when}: {came}. Leave Dense its own initial weights.")
 
 
-@weight(3)
+@weight(3, needs=ANSWERS)
 def test_scores(submission, rng):
     """Without training, the scores are affine, ReLU, affine, ReLU, affine."""
     for sizes in ((5, 4, 7, 3), (30, 20, 25, 10)):
@@ -93,7 +123,7 @@ def test_scores(submission, rng):
         expect_close(net(X), plain_scores(X, params), f"scores of {sizes[-1]} classes", rtol=1e-5, atol=1e-6, hint=hint)
 
 
-@weight(3)
+@weight(3, needs=ANSWERS)
 def test_dropout_while_training(submission, rng):
     """In training, units of each hidden layer are dropped with that layer's probability, the others rescaled.
 
@@ -105,7 +135,7 @@ def test_dropout_while_training(submission, rng):
         judge_training(build(submission, sizes=(12, 12, 12, 12), drop_probs=drop_probs)[0], drop_probs, rng)
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_default_probabilities(submission, rng):
     """Unless told otherwise, units are dropped with probability 0.2 after the first hidden layer, 0.5 after the second.
 
@@ -140,7 +170,7 @@ def judge_training(net, drop_probs, rng):
         expect_share(first_out[~second_out], drop_probs[0], "share dropped of the first hidden layer", hint=hint)
 
 
-@weight(2)
+@weight(2, needs=ANSWERS)
 def test_extremes(submission, rng):
     """In training, a probability of 0 drops nothing, and one of 1 empties its own hidden layer and no other."""
     sizes = (5, 8, 7, 4)
@@ -163,7 +193,7 @@ def test_extremes(submission, rng):
         expect_close(replies[drop_probs], expected, what, rtol=1e-5, atol=1e-6, hint=hint, evidence=False)
 
 
-@weight(2)
+@weight(2, needs=ANSWERS)
 def test_trainer(submission, rng):
     """The trainer trains this net, with the learning rate and the batch size that it was told.
 
@@ -175,7 +205,7 @@ def test_trainer(submission, rng):
         judge_trainer(submission, rng, count, 2 * count // batch_size, lr, {"lr": lr, "batch_size": batch_size})
 
 
-@weight(1)
+@weight(1, needs=ANSWERS)
 def test_trainer_defaults(submission, rng):
     """Unless told otherwise, the learning rate is 0.5 and a minibatch has 256 images."""
     judge_trainer(submission, rng, 512, 4, 0.5, {})

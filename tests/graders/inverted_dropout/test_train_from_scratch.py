@@ -5,6 +5,7 @@ moment, and every prediction. Losses, scores and gradients are drawn at random, 
 can give the answers. Minibatches may be drawn with or without replacement, or from a permutation of each epoch.
 """
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -384,13 +385,15 @@ def tells(training):
 def test_whole_sets(submission, rng):
     """Large sets are used as a whole: minibatches come from all training images, the accuracy from all test images.
 
-    The net answers the first 3,001 of 6,001 test images right and the others wrong. These numbers have no common
-    divisor, so no part of the images, however it is chosen, has the share of all. Of 10,500 draws with replacement none
-    falls on the last 500 of 10,500 images, or on a given thousand, with a probability of (20/21)^10500, below 1e-200.
+    The net answers a number of the 6,001 test images right, the first ones, and the others wrong. The number is drawn,
+    and has no divisor in common with 6,001: no part of the images, however it is chosen, has the share of all. Of
+    10,500 draws with replacement none falls on the last 500 of 10,500 images, or on a given thousand, with a
+    probability of (20/21)^10500, below 1e-200.
     """
     count, tests, params = 10_500, 6_001, make_params(rng)
     data = make_data(rng, count, tests)
-    wrong = np.arange(tests) > tests // 2
+    right = int(rng.choice([n for n in range(2000, 4000) if math.gcd(n, tests) == 1]))
+    wrong = np.arange(tests) >= right
     data["y_test"] = (predict(data["X_test"], params).argmax(axis=1) + wrong) % 3
     run = train(submission, rng, data, params=params, num_epochs=1, lr=1e-9, batch_size=1750)
     rows = np.array([row for step in run.steps for row in step.rows])

@@ -38,3 +38,29 @@ def the_pictures_summed() -> str:
 def net(X, params, training=False, drop_probs=(0.2, 0.5)):
     return np.sum(X, axis=1, keepdims=True) * np.ones((1, params["b3"].size))
 """
+
+
+@trivial(exercise="concise")
+def parameters_alone() -> str:
+    """Parameters as they are at the start, in an object that is no net."""
+    return """
+class _Net:
+    pass
+
+
+def concise(sizes=(784, 256, 256, 10), **options):
+    net = _Net()
+    net.params = {f"W{i}": 0.01 * np.random.randn(sizes[i - 1], sizes[i]) for i in (1, 2, 3)}
+    net.params |= {f"b{i}": np.zeros(sizes[i]) for i in (1, 2, 3)}
+    return net, net
+"""
+
+
+@trivial(exercise="concise")
+def three_dense_layers() -> str:
+    """No ReLU and no dropout."""
+    return """
+def concise(sizes=(784, 256, 256, 10), drop_probs=(0.2, 0.5), lr=0.5, batch_size=256):
+    net = Sequential(Dense(sizes[0], sizes[1]), Dense(sizes[1], sizes[2]), Dense(sizes[2], sizes[3]))
+    return net, Trainer(net, lr=lr, batch_size=batch_size)
+"""

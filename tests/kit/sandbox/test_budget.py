@@ -7,9 +7,11 @@ import time
 import pytest
 from hosted import notebooks, wait_for_cpu_time
 
-from gradlab_staff.sandbox.budget import Budget
+from gradlab_staff.sandbox import session
+from gradlab_staff.sandbox.budget import Budget, Limit
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError
 from gradlab_staff.sandbox.limits import Limits
+from gradlab_staff.sandbox.session import HOUSEKEEPING_S
 
 CODE = """
 import os, signal, time, subprocess
@@ -139,13 +141,87 @@ def test_ten_thousand_hanging_cells_end_with_the_budget():
             _ = nb.x
 
 
+@pytest.mark.parametrize(("cell", "after"), [("burn(0.6)", "burn"), ("sleep(1)", "sleep")], ids=["CPU", "wall"])
+def test_a_check_does_not_pay_for_cells_that_are_run_again(notebook, monkeypatch, cell, after):
+    """Where the host ended in it, also in a block of its own: the budget does, and the check has its time."""
+    monkeypatch.setattr(Limit, "wall_s", property(lambda limit: 1.5 if limit.limit_s < 1 and after == "sleep" else 100))
+    nb = notebook(CODE, cell)
+    _ = nb.die
+    left_s = nb._session.budget.left_wall_s
+    with nb._session.limited(0.8):
+        with nb._session.limited(0.7), pytest.raises(HostDiedError):
+            nb.die()
+        assert nb.borrow("die") is None
+        getattr(nb, after)(0.5)
+        assert not nb._session.is_late
+    assert nb._session.budget.left_wall_s < left_s - 2 * 0.5
+
+
+def test_a_block_within_a_block_has_no_more_than_is_left(notebook, monkeypatch):
+    """Whose limit it was, the failure says."""
+    wait_for_cpu_time(monkeypatch)
+    nb = notebook()
+    burn, sleep = nb.burn, nb.sleep
+    for inner_s, outer_s, said in ((9, 0.5, "0.5 s of CPU time"), (0.5, 9, "0.5 s of CPU time")):
+        with nb._session.limited(outer_s), pytest.raises(HostTimedOutError) as raised, nb._session.limited(inner_s):
+            burn(60)
+        assert raised.value.within == said
+        burn = nb.burn
+    monkeypatch.setattr(Limit, "wall_s", property(lambda limit: limit.limit_s))
+    sleep = nb.sleep
+    with nb._session.limited(0.6), pytest.raises(HostTimedOutError) as raised, nb._session.limited(9):
+        sleep(60)
+    assert raised.value.within == "0.6 s"
+
+
+def test_what_is_borrowed_is_hung_by_its_own_time_alone(notebook, monkeypatch):
+    """Where the check's time is used up, or the submission's, it is no fault of that function's."""
+    wait_for_cpu_time(monkeypatch)
+    nb = notebook(cpu_s=10)
+    assert nb.borrow("burn", 60, limit_s=0.3) is None
+    assert nb._hung == {"burn"}
+    nb._hung.clear()
+    with pytest.raises(HostTimedOutError, match=r"within 0\.4 s"), nb._session.limited(0.4):
+        nb.borrow("burn", 60)
+    assert nb._hung == set()
+    nb._session.budget.spend(cpu_s=9)
+    with pytest.raises(HostTimedOutError, match="used up its 10 s"):
+        nb.borrow("burn", 60, limit_s=30)
+    assert nb._hung == set()
+
+
+SPOIL = """
+import gc, time
+def spoil(op):
+    host = next(one for one in gc.get_objects() if type(one).__name__ == "Host")
+    setattr(host, "op_" + op, lambda *_, **__: time.sleep(60))
+"""
+
+
+@pytest.mark.parametrize("request_", ["seed", "stand_in", "cover", "uncover", "keep"])
+def test_a_host_that_sleeps_when_it_is_made_ready_costs_seconds(notebook, monkeypatch, request_):
+    """What should take no time has none of a request's minute, and in a check it counts to the check besides."""
+    assert Limit(HOUSEKEEPING_S).wall_s < 20
+    monkeypatch.setattr(session, "HOUSEKEEPING_S", 0.3)
+    monkeypatch.setattr(Limit, "wall_s", property(lambda limit: 2 * limit.limit_s))
+    nb = notebook(SPOIL)
+    nb.spoil(request_)
+
+    def check():
+        nb._session.request("seed", seed=1)
+        with nb.standing_in({"g": abs}), nb._session.limited(20):
+            nb.keep(1)
+
+    with pytest.raises(HostTimedOutError) as raised:
+        check()
+    assert raised.value.within == "0.6 s"
+
+
 def test_sessions_share_a_budget():
     """What one of them has used the other has not."""
     budget = Budget(cpu_s=2, wall_s=100)
     with notebooks() as make:
-        first, second = make(CODE), make(CODE)
-        for nb in (first, second):
-            nb._session.budget = budget
+        first, second = make(CODE, budget=budget), make(CODE, budget=budget)
         with pytest.raises(HostTimedOutError, match="used up its 2 s of CPU time"):
             first.burn(10)
         with pytest.raises(HostTimedOutError, match="used up its 2 s of CPU time"):

@@ -14,7 +14,7 @@ from gradlab_staff.sandbox import bubblewrap
 from gradlab_staff.sandbox.failures import HostDiedError, HostTimedOutError, SubmissionError
 from gradlab_staff.sandbox.limits import Limits
 from gradlab_staff.sandbox.processes import is_running
-from gradlab_staff.sandbox.remote import Remote
+from gradlab_staff.sandbox.remote import NOTHING, Remote
 
 
 @pytest.fixture
@@ -284,6 +284,33 @@ def test_without_bubblewrap_nothing_is_run(notebook, monkeypatch):
     nb = notebook("x = 1", unsafe=True)
     assert nb.x == 1
     assert nb._session.protections.startswith("NO SANDBOX")
+
+
+@pytest.mark.parametrize("program", [None, "#!/nowhere"], ids=["missing", "not to be started"])
+def test_a_sandbox_that_does_not_start_leaves_nothing_open(notebook, monkeypatch, tmp_path, program):
+    """Hundreds of submissions may fail so, one after the other."""
+    if program:
+        (tmp_path / "bwrap").write_text(program)
+        (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    nb = notebook("x = 1", limits=Limits(cgroup=False))
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with pytest.raises((SandboxError, OSError), match=r"bwrap"):
+            _ = nb.x
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_was_wrong_before_is_none_wherever_it_is_passed(notebook):
+    """By position, by keyword, in a list or a dict, to an attribute, to what is kept or borrowed."""
+    nb = notebook("class Thing: pass\nthing = Thing()\ndef f(*args, **kwargs): return [args, kwargs]")
+    assert nb.f(NOTHING, [1, (NOTHING, 2)], x=NOTHING, y={"z": [NOTHING]}) == [
+        (None, [1, (None, 2)]), {"x": None, "y": {"z": [None]}}
+    ]  # fmt: skip
+    assert nb.borrow("f", NOTHING, [NOTHING]) == [(None, [None]), {}]
+    nb.thing.x = {"a": NOTHING}
+    assert nb.thing.x == {"a": None}
+    assert nb.f(nb.keep([NOTHING])) == [([None],), {}]
 
 
 LIAR = """
