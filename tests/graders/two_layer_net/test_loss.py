@@ -6,6 +6,7 @@ The reference's scores stand in, and its gradients too, so that only the loss co
 import numpy as np
 
 from gradlab_staff.grading import (
+    alignment,
     array,
     entries,
     expect,
