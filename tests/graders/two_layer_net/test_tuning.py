@@ -147,9 +147,12 @@ def unit_scores(params, X):
     return scores if np.isfinite(scores).all() else np.zeros(scores.shape)
 
 
-@weight(1, needs=LEARNS)
+@weight(1, needs=(*LEARNS, "test_settings_differ"))
 def test_result(submission, rng):
-    """tune returns the best net and the accuracies of at least four settings, for data of any number of features."""
+    """tune returns the best net and the accuracies of at least four settings, for data of any number of features.
+
+    It counts only where settings were tried: anybody can write four numbers down.
+    """
     world = World(rng)
     _, accuracies = search(submission, world.draw(400), world.draw(100), 3)
     observe(settings=len(accuracies))
