@@ -1,7 +1,7 @@
 """What a check finds wrong is noted, and the check goes on: what it asks must not depend on what comes back.
 
-A submission sees the requests that a check makes. Were a check to end at its first failure, the submission would learn
-from the next request that one of its answers was wrong, and could give another where the same is asked again.
+A submission sees the requests that a check makes. Were a check to end at its first failure, the next request would tell
+the submission that one of its answers was wrong, and it could give another where the same is asked again.
 """
 
 from __future__ import annotations
