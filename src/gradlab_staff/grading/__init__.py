@@ -3,7 +3,7 @@
 What a grader module imports is here; `grade` and `grade_all` are in modules of their own, `grade` and `batch`.
 """
 
-from gradlab_staff.grading.alignment import alignment
+from gradlab_staff.grading.alignment import alignment, centred, chance_along, follow
 from gradlab_staff.grading.chance import (
     binomial_tail,
     expect_share,
@@ -45,11 +45,14 @@ __all__ = [
     "attempt",
     "binomial_tail",
     "central_differences",
+    "centred",
+    "chance_along",
     "entries",
     "expect",
     "expect_close",
     "expect_one_of",
     "expect_share",
+    "follow",
     "function",
     "instance",
     "mask_in",

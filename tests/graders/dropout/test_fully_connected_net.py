@@ -14,6 +14,7 @@ from gradlab_staff.grading import (
     alignment,
     array,
     central_differences,
+    centred,
     entries,
     expect,
     expect_close,
@@ -139,12 +140,6 @@ def test_scores_follow(submission, rng):
         alike > 0.08,
         "scores: expected those of these examples and parameters, got what has little to do with them.",
     )
-
-
-def centred(scores):
-    """Scores less the mean of each example and of each class: what is left depends on both."""
-    scores = scores - scores.mean(axis=1, keepdims=True)
-    return scores - scores.mean(axis=0)
 
 
 # --- Parameters ----------------------------------------------------------------------------------------

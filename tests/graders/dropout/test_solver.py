@@ -12,12 +12,13 @@ import numpy as np
 
 from gradlab_staff.grading import (
     CheckFailed,
-    alignment,
     array,
     attempt,
+    chance_along,
     entries,
     expect,
     expect_close,
+    follow,
     function,
     instance,
     number,
@@ -215,7 +216,7 @@ def test_training_moves_the_model(submission, rng):
     moves = [{name: value - later.params[name] for name, value in step.params.items()} for step, later in pairs]
     asked, error = attempt(lambda: train(submission, rng, update_rule="sgd_momentum").log.steps)
     reached = not error and rule_gets(submission, [step.grads for step in asked])
-    along = follows(moves, [step.grads for step in steps]) or reached
+    along = follow(moves, [step.grads for step in steps]) or reached
     observe(along=along)
     expect(along, "train(): expected steps along the gradients of the model's loss, got none, or others.")
 
@@ -225,32 +226,7 @@ def rule_gets(submission, grads):
     calls = [call for call in getattr(submission, "calls", []) if call.name == "sgd_momentum"]
     given = [value for call in calls for value in (*call.args, *call.kwargs.values()) if isinstance(value, np.ndarray)]
     every = [grad for one in grads for grad in one.values()]
-    return any(value.shape == grad.shape and chance(value, grad) < 1e-10 for value in given for grad in every)
-
-
-def follows(moves, grads):
-    """Whether some parameter, or all together, once move along or against the sum of the latest gradients.
-
-    A slip in the step does so somewhere: one parameter left out, momentum, gradients of the minibatch before, a step
-    an epoch. Noise does at one of some thousand comparisons with a chance of 1e-10 each.
-    """
-    moves, grads = ([{**one, "all": flat(one)} for one in some] for some in (moves, grads))
-    return any(
-        chance(move[name], sum(grad[name] for grad in grads[first:last])) < 1e-10
-        for step, move in enumerate(moves, start=1)
-        for last in (step - 1, step)
-        for first in range(last)
-        for name in move
-    )
-
-
-def chance(move, grad):
-    """At most how likely a move at random is as much along a gradient, or against it, as this one."""
-    return (1 - alignment(move, grad) ** 2) ** ((grad.size - 1) / 2)
-
-
-def flat(params):
-    return np.concatenate([params[name].ravel() for name in ("W", "b")])
+    return any(value.shape == grad.shape and chance_along(value, grad) < 1e-10 for value in given for grad in every)
 
 
 # --- Minibatches ---------------------------------------------------------------------------------------

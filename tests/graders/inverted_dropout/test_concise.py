@@ -13,6 +13,7 @@ from gradlab_staff.grading import (
     about,
     alignment,
     array,
+    centred,
     entries,
     expect,
     expect_close,
@@ -79,12 +80,6 @@ def test_scores_follow(submission, rng):
     observe(follows=bool(alike > 0.2), more=more)
     expect(alike > 0.2, "scores: expected those of these images and parameters, got what has little to do with them.")
     expect(more, "scores: expected ReLU and dropout between the layers of Dense, got those of Dense alone.")
-
-
-def centred(scores):
-    """Scores less the mean of each image and of each class: what is left depends on both."""
-    scores = scores - scores.mean(axis=1, keepdims=True)
-    return scores - scores.mean(axis=0)
 
 
 @weight(2, needs=ANSWERS)

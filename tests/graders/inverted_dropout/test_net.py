@@ -13,6 +13,7 @@ from gradlab_staff.grading import (
     alignment,
     array,
     attempt,
+    centred,
     entries,
     expect,
     expect_close,
@@ -147,12 +148,6 @@ def test_scores_follow(submission, rng):
         alike > 0.08,
         "scores: expected those of these pictures and parameters, got what has little to do with them.",
     )
-
-
-def centred(scores):
-    """Scores less the mean of each picture and of each class: what is left depends on both."""
-    scores = scores - scores.mean(axis=1, keepdims=True)
-    return scores - scores.mean(axis=0)
 
 
 @weight(3, needs=ANSWERS)

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from gradlab_staff.grading import (
-    alignment,
     array,
     entries,
     expect,
     expect_close,
     expect_one_of,
+    follow,
     function,
     observe,
     unpack,
@@ -196,35 +196,10 @@ def test_training_moves_the_net(submission, rng):
     run = train(submission, rng, **SMALL)
     pairs = zip(run.steps, run.trail, strict=True)
     moves = [{name: value - after[name] for name, value in step.params.items()} for step, after in pairs]
-    along = follows(moves, [step.grads for step in run.steps])
+    along = follow(moves, [step.grads for step in run.steps])
     observe(along=along)
     message = "train_from_scratch: expected steps along the gradients of forward_backward, got none, or others."
     expect(along, message)
-
-
-def follows(moves, grads):
-    """Whether some parameter, or all together, once move along or against the sum of the latest gradients.
-
-    A slip in the step does so somewhere: one parameter left out, momentum, gradients of the minibatch before, a step
-    an epoch. Noise does at one of some thousand comparisons with a chance of 1e-10 each.
-    """
-    moves, grads = ([{**one, "all": flat(one)} for one in some] for some in (moves, grads))
-    return any(
-        chance(move[name], sum(grad[name] for grad in grads[first:last])) < 1e-10
-        for step, move in enumerate(moves, start=1)
-        for last in (step - 1, step)
-        for first in range(last)
-        for name in move
-    )
-
-
-def chance(move, grad):
-    """At most how likely a move at random is as much along a gradient, or against it, as this one."""
-    return (1 - alignment(move, grad) ** 2) ** ((grad.size - 1) / 2)
-
-
-def flat(params):
-    return np.concatenate([params[name].ravel() for name in sorted(params)])
 
 
 @weight(2.5, needs=STEPS)

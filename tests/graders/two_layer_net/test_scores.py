@@ -5,7 +5,18 @@ The grader sets the parameters itself, with biases that are not zero, and compar
 
 import numpy as np
 
-from gradlab_staff.grading import alignment, array, entries, expect, expect_close, function, instance, observe, weight
+from gradlab_staff.grading import (
+    alignment,
+    array,
+    centred,
+    entries,
+    expect,
+    expect_close,
+    function,
+    instance,
+    observe,
+    weight,
+)
 
 ANSWERS = ("test_scores_follow",)
 
@@ -57,12 +68,6 @@ def test_scores_follow(submission, rng):
         alike > 0.08,
         "scores: expected those of these examples and parameters, got what has little to do with them.",
     )
-
-
-def centred(scores):
-    """Scores less the mean of each example and of each class: what is left depends on both."""
-    scores = scores - scores.mean(axis=1, keepdims=True)
-    return scores - scores.mean(axis=0)
 
 
 @weight(3, needs=ANSWERS)

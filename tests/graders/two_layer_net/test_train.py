@@ -12,7 +12,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from gradlab_staff.grading import alignment, array, entries, expect, expect_close, function, number, observe, weight
+from gradlab_staff.grading import (
+    array,
+    entries,
+    expect,
+    expect_close,
+    follow,
+    function,
+    number,
+    observe,
+    weight,
+)
 
 STEPS = ("test_training_moves_the_net",)
 
@@ -201,34 +211,9 @@ def test_training_moves_the_net(submission, rng):
     run = train(submission, rng)
     places = [*(step.params for step in run.steps), run.net.params]
     moves = [{name: before[name] - after[name] for name in SHAPES} for before, after in pairwise(places)]
-    along = follows(moves, [step.grads for step in run.steps])
+    along = follow(moves, [step.grads for step in run.steps])
     observe(along=along)
     expect(along, "train: expected steps along the gradients of net.loss, got none, or others.")
-
-
-def follows(moves, grads):
-    """Whether some parameter, or all together, once move along or against the sum of the latest gradients.
-
-    A slip in the step does so somewhere: one parameter left out, momentum, gradients of the minibatch before, a step
-    an epoch. Noise does at one of some thousand comparisons with a chance of 1e-10 each.
-    """
-    moves, grads = ([{**one, "all": flat(one)} for one in some] for some in (moves, grads))
-    return any(
-        chance(move[name], sum(grad[name] for grad in grads[first:last])) < 1e-10
-        for step, move in enumerate(moves, start=1)
-        for last in (step - 1, step)
-        for first in range(last)
-        for name in move
-    )
-
-
-def chance(move, grad):
-    """At most how likely a move at random is as much along a gradient, or against it, as this one."""
-    return (1 - alignment(move, grad) ** 2) ** ((grad.size - 1) / 2)
-
-
-def flat(params):
-    return np.concatenate([params[name].ravel() for name in SHAPES])
 
 
 # --- Minibatches ---------------------------------------------------------------------------------------
